@@ -1,0 +1,94 @@
+"""The message that a primitive statement sends through the handler stack.
+
+The life of one message
+-----------------------
+A statement such as ``sample("x", fn)`` builds one `Message` and hands it to `sojourn_primitives.stack.apply_stack`::
+
+    sample("x", fn)                     handler stack of this thread
+         |                              (outermost first)
+         |  builds the message          [ trace, seed, plate ]
+         v
+    value=None, fn, kwargs, infer            <--- process_message --- plate   (innermost handler first)
+                                             <--- process_message --- seed
+                                             <--- process_message --- trace
+         |  value still None?  ->  default_process_message: value = fn(*args, **kwargs)
+         |  value given?       ->  its shape is compared with fn's
+         v
+    value=...                                --- postprocess_message ---> trace   (outermost handler first)
+                                             --- postprocess_message ---> seed
+                                             --- postprocess_message ---> plate
+         |
+         v
+    the statement returns msg["value"]
+
+On the way up, handlers edit the message in place: a plate expands ``fn`` and appends its frame, `seed` puts a key into
+``kwargs["rng_key"]``, `substitute` sets ``value``. A handler that sets ``stop`` hides the message from every handler outside
+of it. On the way down, the handlers that saw the message see it again with its value; `trace` records a copy there.
+
+A *trace* is a plain dict from site names to messages, in the order of execution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias, TypedDict
+
+
+class CondIndepStackFrame(NamedTuple):
+    """One open plate, as a message inside it sees it.
+
+    Attributes
+    ----------
+    name : str
+        The plate's name.
+    dim : int
+        The batch dimension that the plate owns, negative, counted from the right of the batch shape.
+    size : int
+        Number of elements along ``dim``: the subsample's size where the plate subsamples.
+    """
+
+    name: str
+    dim: int
+    size: int
+
+
+class Message(TypedDict, total=False):
+    """What travels through the handlers; each type of statement has the fields that concern it.
+
+    ========================  =============================================================================
+    field                     meaning
+    ========================  =============================================================================
+    ``type``                  ``"sample"``, ``"param"``, ``"plate"``, ``"deterministic"``, ``"subsample"``,
+                              ``"prng_key"`` or ``"inspect"``
+    ``name``                  the site's name; None for statements that leave no site
+    ``fn``                    the distribution, or the function that gives the value
+    ``args``, ``kwargs``      what ``fn`` is called with; for a sample ``rng_key`` and ``sample_shape``
+    ``value``                 None until a handler or the call of ``fn`` sets it
+    ``scale``                 None, or the factor on the site's log density
+    ``mask``                  None, or the mask in force (messages of type ``"inspect"`` only)
+    ``is_observed``           whether the value is data
+    ``intermediates``         what the draw produced on its way; left empty by `sample`
+    ``cond_indep_stack``      `CondIndepStackFrame` of the open plates, innermost first
+    ``infer``                 the site's options for inference
+    ``stop``                  True hides the message from the handlers further out
+    ``_control_flow_done``    True once a control-flow statement has dealt with the sites inside it
+    ========================  =============================================================================
+    """
+
+    type: str
+    name: str | None
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    value: Any
+    scale: Any
+    mask: Any
+    is_observed: bool
+    intermediates: list[Any]
+    cond_indep_stack: list[CondIndepStackFrame]
+    infer: dict[str, Any]
+    stop: bool
+    _control_flow_done: bool
+
+
+Trace: TypeAlias = dict[str, Message]

@@ -1,0 +1,208 @@
+"""The statements that models are written with: sample, param, deterministic, factor, subsample, prng_key, get_mask."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from sojourn_primitives.distribution_like import DistributionLike, check_distribution_like
+from sojourn_primitives.message import Message
+from sojourn_primitives.stack import apply_stack
+from sojourn_primitives.unit import Unit
+
+
+def sample(
+    name: str,
+    fn: DistributionLike,
+    obs: Any = None,
+    rng_key: Any = None,
+    sample_shape: tuple[int, ...] = (),
+    infer: dict[str, Any] | None = None,
+    obs_mask: Any = None,
+) -> Any:
+    """Draw from a distribution, or state that ``obs`` was drawn from it.
+
+    Parameters
+    ----------
+    name : str
+        The site's name, unique in the model.
+    fn : DistributionLike
+        The distribution. Inside plates it is expanded to their sizes.
+    obs : array, optional
+        The observed value; it broadcasts with ``fn.batch_shape + fn.event_shape``.
+    rng_key : key, optional
+        Key to draw with, where no `seed` handler gives one.
+    sample_shape : tuple of int
+        Shape of further independent draws, to the left of the plates and the batch shape.
+    infer : dict, optional
+        Options for inference.
+    obs_mask : bool array, optional
+        Where True the value is observed, elsewhere drawn; shape broadcasts with ``fn.batch_shape``. Makes the sites
+        ``name_observed`` and ``name_unobserved`` and the deterministic site ``name``.
+
+    Returns
+    -------
+    array
+        Shape ``sample_shape + batch_shape + event_shape``, in the support of ``fn``.
+
+    Raises
+    ------
+    TypeError
+        ``name`` is not a string or ``fn`` is not distribution-like.
+    ValueError
+        The batch shape does not fit the plates, or the observed value does not broadcast.
+    RuntimeError
+        There is no key to draw with.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"sample: the first argument is the site's name, a str, but got {name!r} ({type(name).__name__}).")
+    check_distribution_like(name, fn)
+    if obs_mask is not None:
+        raise NotImplementedError(f"sample site {name!r}: obs_mask is not supported yet.")
+    msg: Message = {
+        "type": "sample",
+        "name": name,
+        "fn": fn,
+        "args": (),
+        "kwargs": {"rng_key": rng_key, "sample_shape": sample_shape},
+        "value": obs,
+        "scale": None,
+        "is_observed": obs is not None,
+        "intermediates": [],
+        "cond_indep_stack": [],
+        "infer": {} if infer is None else infer,
+    }
+    return apply_stack(msg)["value"]
+
+
+def deterministic(name: str, value: Any) -> Any:
+    """Record a computed value under a name and return it unchanged.
+
+    Examples
+    --------
+    >>> from sojourn_primitives import deterministic, handlers
+    >>> handlers.trace(lambda: deterministic("y", 2.0)).get_trace()["y"]["value"]
+    2.0
+    """
+    msg: Message = {"type": "deterministic", "name": name, "value": value, "cond_indep_stack": []}
+    return apply_stack(msg)["value"]
+
+
+def factor(name: str, log_factor: Any) -> None:
+    """Add ``log_factor`` to the log density of the model.
+
+    The site is an observed `sample` of a `Unit` distribution; inside a plate the term counts once for each element.
+    """
+    unit = Unit(log_factor)
+    sample(name, unit, obs=unit.sample(), infer={"is_auxiliary": True})
+
+
+def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
+    """Declare a parameter to optimise, and return its value.
+
+    Parameters
+    ----------
+    name : str
+        The site's name.
+    init_value : array or callable
+        The initial value, or a function of a random key that gives it.
+    **kwargs
+        ``constraint`` for the layers that optimise, and ``event_dim``: with it, a parameter inside a plate that subsamples is
+        indexed along the plate's dimension.
+
+    Raises
+    ------
+    RuntimeError
+        ``init_value`` is a function and there is no key to call it with.
+    """
+    args: tuple[Any, ...] = (init_value,)
+    fn: Callable[..., Any] = _given_value
+    if callable(init_value):
+        fn, kwargs = _value_from_key, {**kwargs, "rng_key": None}
+    msg: Message = {
+        "type": "param",
+        "name": name,
+        "fn": fn,
+        "args": args,
+        "kwargs": kwargs,
+        "value": None,
+        "scale": None,
+        "cond_indep_stack": [],
+    }
+    return apply_stack(msg)["value"]
+
+
+def subsample(data: Any, event_dim: int) -> Any:
+    """Index ``data`` with the indices of the plates that it lies in.
+
+    Parameters
+    ----------
+    data : array
+        Its dims to the left of the last ``event_dim`` line up with the plates; each has the plate's full size, or 1.
+    event_dim : int
+        Number of dims on the right that belong to one draw.
+
+    Returns
+    -------
+    array
+        The data with each plate's dim reduced to the plate's subsample.
+
+    Raises
+    ------
+    ValueError
+        A dim has neither the plate's size nor 1.
+    """
+    if event_dim < 0:
+        raise ValueError(f"subsample: event_dim counts the dims of one draw and cannot be negative, got {event_dim}.")
+    msg: Message = {
+        "type": "subsample",
+        "name": None,
+        "value": data,
+        "kwargs": {"event_dim": event_dim},
+        "cond_indep_stack": [],
+    }
+    return apply_stack(msg)["value"]
+
+
+def prng_key() -> Any:
+    """Return a fresh random key from the enclosing `seed` handler; None, with a warning, where there is none.
+
+    Examples
+    --------
+    >>> from sojourn_primitives import handlers, prng_key
+    >>> with handlers.seed(rng_seed=0):
+    ...     prng_key().shape
+    ()
+    """
+    msg: Message = {"type": "prng_key", "name": None, "fn": _same_key, "args": (), "kwargs": {"rng_key": None}, "value": None}
+    key = apply_stack(msg)["value"]
+    if key is None:
+        warnings.warn("prng_key: there is no handlers.seed around this statement, so there is no key.", stacklevel=2)
+    return key
+
+
+def get_mask() -> Any:
+    """Return the mask in force from the enclosing `mask` handlers: None without one, False where log densities do not matter.
+
+    Examples
+    --------
+    >>> from sojourn_primitives import get_mask, handlers
+    >>> with handlers.mask(mask=False):
+    ...     get_mask()
+    False
+    """
+    msg: Message = {"type": "inspect", "name": None, "value": True, "mask": None, "cond_indep_stack": []}
+    return apply_stack(msg)["mask"]
+
+
+def _given_value(init_value: Any, **kwargs: Any) -> Any:
+    return init_value
+
+
+def _value_from_key(init_value: Callable[[Any], Any], rng_key: Any, **kwargs: Any) -> Any:
+    return init_value(rng_key)
+
+
+def _same_key(rng_key: Any) -> Any:
+    return rng_key
