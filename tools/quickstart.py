@@ -7,10 +7,10 @@ import arviz_plots
 import jax
 import matplotlib
 import numpy as np
-import sojourn.distributions as dist
-from sojourn.infer import MCMC, NUTS
 
 import sojourn
+import sojourn.distributions as dist
+from sojourn.infer import MCMC, NUTS
 
 OUTPUT = Path(__file__).resolve().parent.parent / "quickstart-output"
 SCHOOLS = ["A", "B", "C", "D", "E", "F", "G", "H"]
