@@ -1,11 +1,20 @@
 """Statements of probabilistic models, and the effect handlers that give them a meaning."""
 
 from sojourn_primitives import handlers
+from sojourn_primitives._version import __version__
 from sojourn_primitives.distribution_like import DistributionLike
 from sojourn_primitives.message import CondIndepStackFrame, Message, Trace
 from sojourn_primitives.messenger import Messenger
 from sojourn_primitives.plate import plate, plate_stack
-from sojourn_primitives.primitives import deterministic, factor, get_mask, param, prng_key, sample, subsample
+from sojourn_primitives.primitives import (
+    deterministic,
+    factor,
+    get_mask,
+    param,
+    prng_key,
+    sample,
+    subsample,
+)
 from sojourn_primitives.stack import apply_stack, default_process_message
 from sojourn_primitives.unit import Unit
 
@@ -16,6 +25,7 @@ __all__ = [
     "Messenger",
     "Trace",
     "Unit",
+    "__version__",
     "apply_stack",
     "default_process_message",
     "deterministic",

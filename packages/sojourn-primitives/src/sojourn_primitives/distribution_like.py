@@ -1,4 +1,4 @@
-"""What the primitives ask of a distribution: a Protocol, and the check that names what is missing."""
+"""What the primitives ask of a distribution, and the check that names what is missing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _PARTS = {
 class DistributionLike(Protocol):
     """Anything that `sample` can draw from or condition on.
 
-    No base class is asked for; having these five parts is enough. A layer that computes densities also asks for ``log_prob`` and
-    ``support``, which the primitives never touch.
+    No base class is asked for; having these five parts is enough. A layer that computes densities
+    also asks for ``log_prob`` and ``support``, which the primitives never touch.
     """
 
     @property
@@ -39,7 +39,7 @@ class DistributionLike(Protocol):
 
 
 def check_distribution_like(name: str, fn: Any) -> None:
-    """Raise a TypeError that names the site and the missing parts where ``fn`` is not `DistributionLike`."""
+    """Raise a TypeError that names the missing parts where ``fn`` is not `DistributionLike`."""
     if isinstance(fn, type):
         raise TypeError(
             f"sample site {name!r}: got the class {fn.__name__} where a distribution is expected. "
@@ -49,6 +49,7 @@ def check_distribution_like(name: str, fn: Any) -> None:
     if missing:
         parts = ", ".join(_PARTS[part] for part in missing)
         raise TypeError(
-            f"sample site {name!r}: {fn!r} (of type {type(fn).__name__}) is not distribution-like; it lacks {parts}. "
-            f"Pass a distribution as the second argument; for a computed value use deterministic({name!r}, value)."
+            f"sample site {name!r}: {fn!r} (of type {type(fn).__name__}) is not distribution-like; "
+            f"it lacks {parts}. Pass a distribution as the second argument; for a computed value "
+            f"use deterministic({name!r}, value)."
         )

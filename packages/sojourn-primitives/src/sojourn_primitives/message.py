@@ -2,28 +2,29 @@
 
 The life of one message
 -----------------------
-A statement such as ``sample("x", fn)`` builds one `Message` and hands it to `sojourn_primitives.stack.apply_stack`::
+A statement such as ``sample("x", fn)`` builds one `Message` and hands it to `apply_stack`::
 
-    sample("x", fn)                     handler stack of this thread
-         |                              (outermost first)
-         |  builds the message          [ trace, seed, plate ]
-         v
-    value=None, fn, kwargs, infer            <--- process_message --- plate   (innermost handler first)
-                                             <--- process_message --- seed
-                                             <--- process_message --- trace
-         |  value still None?  ->  default_process_message: value = fn(*args, **kwargs)
-         |  value given?       ->  its shape is compared with fn's
-         v
-    value=...                                --- postprocess_message ---> trace   (outermost handler first)
-                                             --- postprocess_message ---> seed
-                                             --- postprocess_message ---> plate
+    sample("x", fn)                 handlers of this thread, outermost first: [trace, seed, plate]
          |
+         |  builds the message
+         v
+    value=None, fn, kwargs, ...     <-- process_message -- plate           innermost handler first
+         |                          <-- process_message -- seed
+         |                          <-- process_message -- trace
+         |
+         |  no value yet: default_process_message sets value = fn(*args, **kwargs)
+         |  a value given: its shape is compared with fn's
+         v
+    value=...                       -- postprocess_message --> trace       outermost handler first
+         |                          -- postprocess_message --> seed
+         |                          -- postprocess_message --> plate
          v
     the statement returns msg["value"]
 
-On the way up, handlers edit the message in place: a plate expands ``fn`` and appends its frame, `seed` puts a key into
-``kwargs["rng_key"]``, `substitute` sets ``value``. A handler that sets ``stop`` hides the message from every handler outside
-of it. On the way down, the handlers that saw the message see it again with its value; `trace` records a copy there.
+On the way up, handlers edit the message in place: a plate expands ``fn`` and appends its frame,
+`seed` puts a key into ``kwargs["rng_key"]``, `substitute` sets ``value``. A handler that sets
+``stop`` hides the message from every handler outside of it. On the way down, the handlers that saw
+the message see it again with its value; `trace` records a copy there.
 
 A *trace* is a plain dict from site names to messages, in the order of execution.
 """
@@ -42,7 +43,8 @@ class CondIndepStackFrame(NamedTuple):
     name : str
         The plate's name.
     dim : int
-        The batch dimension that the plate owns, negative, counted from the right of the batch shape.
+        The batch dimension that the plate owns, negative, counted from the right of the batch
+        shape.
     size : int
         Number of elements along ``dim``: the subsample's size where the plate subsamples.
     """
@@ -55,24 +57,35 @@ class CondIndepStackFrame(NamedTuple):
 class Message(TypedDict, total=False):
     """What travels through the handlers; each type of statement has the fields that concern it.
 
-    ========================  =============================================================================
-    field                     meaning
-    ========================  =============================================================================
-    ``type``                  ``"sample"``, ``"param"``, ``"plate"``, ``"deterministic"``, ``"subsample"``,
-                              ``"prng_key"`` or ``"inspect"``
-    ``name``                  the site's name; None for statements that leave no site
-    ``fn``                    the distribution, or the function that gives the value
-    ``args``, ``kwargs``      what ``fn`` is called with; for a sample ``rng_key`` and ``sample_shape``
-    ``value``                 None until a handler or the call of ``fn`` sets it
-    ``scale``                 None, or the factor on the site's log density
-    ``mask``                  None, or the mask in force (messages of type ``"inspect"`` only)
-    ``is_observed``           whether the value is data
-    ``intermediates``         what the draw produced on its way; left empty by `sample`
-    ``cond_indep_stack``      `CondIndepStackFrame` of the open plates, innermost first
-    ``infer``                 the site's options for inference
-    ``stop``                  True hides the message from the handlers further out
-    ``_control_flow_done``    True once a control-flow statement has dealt with the sites inside it
-    ========================  =============================================================================
+    Attributes
+    ----------
+    type : str
+        ``"sample"``, ``"param"``, ``"plate"``, ``"deterministic"``, ``"subsample"``,
+        ``"prng_key"`` or ``"inspect"``.
+    name : str or None
+        The site's name; None for statements that leave no site.
+    fn : callable
+        The distribution, or the function that gives the value.
+    args, kwargs : tuple, dict
+        What ``fn`` is called with; for a sample ``rng_key`` and ``sample_shape``.
+    value : array or None
+        None until a handler or the call of ``fn`` sets it.
+    scale : None, number or array
+        The factor on the site's log density.
+    mask : None, bool or bool array
+        The mask in force, in messages of type ``"inspect"``.
+    is_observed : bool
+        Whether the value is data.
+    intermediates : list
+        What the draw produced on its way; left empty by `sample`.
+    cond_indep_stack : list of CondIndepStackFrame
+        The open plates, innermost first.
+    infer : dict
+        The site's options for inference.
+    stop : bool
+        True hides the message from the handlers further out.
+    _control_flow_done : bool
+        True once a control-flow statement has dealt with the sites inside it.
     """
 
     type: str

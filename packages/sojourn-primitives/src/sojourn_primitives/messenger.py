@@ -15,8 +15,8 @@ from sojourn_primitives.stack import push, remove
 class Messenger:
     """An effect handler; subclasses override `process_message` and `postprocess_message`.
 
-    Four forms do the same: ``with handler(...): model()``, ``handler(model, ...)()``, ``partial(handler, ...)(model)()`` and the
-    decorator ``@handler(...)``.
+    Four forms do the same: ``with handler(...): model()``, ``handler(model, ...)()``,
+    ``partial(handler, ...)(model)()`` and the decorator ``@handler(...)``.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class Messenger:
         if fn is not None:
             if not callable(fn):
                 raise TypeError(
-                    f"handlers.{type(self).__name__}: the first argument is the model to wrap, a callable, but got {fn!r}. "
-                    "Pass the handler's own arguments by name."
+                    f"handlers.{type(self).__name__}: the first argument is the model to wrap, a "
+                    f"callable, but got {fn!r}. Pass the handler's own arguments by name."
                 )
             functools.update_wrapper(self, fn, updated=())
 
@@ -43,11 +43,16 @@ class Messenger:
         push(self)
         return self
 
-    def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         remove(self, after_error=exc_type is not None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the wrapped model under this handler, or wrap ``args[0]`` where the handler has no model yet."""
+        """Run the wrapped model under this handler; without one yet, wrap ``args[0]``."""
         if self.fn is None:
             return self._wrapping(*args, **kwargs)
         with self._for_call():
@@ -60,14 +65,16 @@ class Messenger:
         """See ``msg`` with its value."""
 
     def _for_call(self) -> Self:
-        """Return the handler that one call of the wrapped model runs under; one with state gives a fresh copy of itself."""
+        """Return the handler for one call of the model: a fresh copy where it has state."""
         return self
 
     def _wrapping(self, *args: Any, **kwargs: Any) -> Self:
         if len(args) != 1 or kwargs or not callable(args[0]):
+            kind = type(self).__name__
             raise TypeError(
-                f"handlers.{type(self).__name__} wraps no model yet, so it can be called with one model only, as a decorator; "
-                f"got {len(args)} positional and {len(kwargs)} keyword arguments. Write handlers.{type(self).__name__}(model, ...)."
+                f"handlers.{kind} wraps no model yet, so it can only be called with a model, as a "
+                f"decorator; got {len(args)} positional and {len(kwargs)} keyword arguments. Write "
+                f"handlers.{kind}(model, ...)."
             )
         bound = copy.copy(self)
         bound.fn = args[0]

@@ -1,4 +1,4 @@
-"""The statements that models are written with: sample, param, deterministic, factor, subsample, prng_key, get_mask."""
+"""The statements that models are written with, apart from plates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from sojourn_primitives.distribution_like import DistributionLike, check_distribution_like
+from sojourn_primitives.handlers.mask import mask
 from sojourn_primitives.message import Message
 from sojourn_primitives.stack import apply_stack
 from sojourn_primitives.unit import Unit
@@ -38,8 +43,9 @@ def sample(
     infer : dict, optional
         Options for inference.
     obs_mask : bool array, optional
-        Where True the value is observed, elsewhere drawn; shape broadcasts with ``fn.batch_shape``. Makes the sites
-        ``name_observed`` and ``name_unobserved`` and the deterministic site ``name``.
+        Where True the value is observed, elsewhere drawn; shape broadcasts with ``fn.batch_shape``.
+        Makes the sites ``name_observed`` and ``name_unobserved`` and the deterministic site
+        ``name``.
 
     Returns
     -------
@@ -56,10 +62,17 @@ def sample(
         There is no key to draw with.
     """
     if not isinstance(name, str):
-        raise TypeError(f"sample: the first argument is the site's name, a str, but got {name!r} ({type(name).__name__}).")
+        raise TypeError(
+            f"sample: the first argument is the site's name, a str, but got {name!r} "
+            f"({type(name).__name__})."
+        )
     check_distribution_like(name, fn)
     if obs_mask is not None:
-        raise NotImplementedError(f"sample site {name!r}: obs_mask is not supported yet.")
+        if obs is None:
+            raise ValueError(
+                f"sample site {name!r}: obs_mask says what of obs is observed; give obs too."
+            )
+        return _partly_observed(name, fn, obs, rng_key, sample_shape, infer, obs_mask)
     msg: Message = {
         "type": "sample",
         "name": name,
@@ -74,6 +87,29 @@ def sample(
         "infer": {} if infer is None else infer,
     }
     return apply_stack(msg)["value"]
+
+
+def _partly_observed(
+    name: str,
+    fn: DistributionLike,
+    obs: Any,
+    rng_key: Any,
+    sample_shape: tuple[int, ...],
+    infer: dict[str, Any] | None,
+    obs_mask: Any,
+) -> Any:
+    xp = jnp if isinstance(obs_mask, jax.Array) else np
+    observed = xp.asarray(obs_mask)
+    with mask(mask=xp.logical_not(observed)):
+        drawn = sample(f"{name}_unobserved", fn, None, rng_key, sample_shape, infer)
+    per_event = observed.reshape(observed.shape + (1,) * len(fn.event_shape))
+    # Entries of obs that are not observed may be anything, NaN included. The masked density is
+    # computed at the draws there, which lie in the support, so that neither it nor its gradient is
+    # NaN.
+    with mask(mask=observed):
+        filled = jnp.where(per_event, obs, jax.lax.stop_gradient(drawn))
+        sample(f"{name}_observed", fn, filled, None, sample_shape, infer)
+    return deterministic(name, jnp.where(per_event, obs, drawn))
 
 
 def deterministic(name: str, value: Any) -> Any:
@@ -92,7 +128,8 @@ def deterministic(name: str, value: Any) -> Any:
 def factor(name: str, log_factor: Any) -> None:
     """Add ``log_factor`` to the log density of the model.
 
-    The site is an observed `sample` of a `Unit` distribution; inside a plate the term counts once for each element.
+    The site is an observed `sample` of a `Unit` distribution; inside a plate the term counts once
+    for each element.
     """
     unit = Unit(log_factor)
     sample(name, unit, obs=unit.sample(), infer={"is_auxiliary": True})
@@ -108,8 +145,8 @@ def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
     init_value : array or callable
         The initial value, or a function of a random key that gives it.
     **kwargs
-        ``constraint`` for the layers that optimise, and ``event_dim``: with it, a parameter inside a plate that subsamples is
-        indexed along the plate's dimension.
+        ``constraint`` for the layers that optimise, and ``event_dim``: with it, a parameter inside
+        a plate that subsamples is indexed along the plate's dimension.
 
     Raises
     ------
@@ -139,7 +176,8 @@ def subsample(data: Any, event_dim: int) -> Any:
     Parameters
     ----------
     data : array
-        Its dims to the left of the last ``event_dim`` line up with the plates; each has the plate's full size, or 1.
+        Its dims to the left of the last ``event_dim`` line up with the plates; each has the plate's
+        full size, or 1.
     event_dim : int
         Number of dims on the right that belong to one draw.
 
@@ -154,7 +192,10 @@ def subsample(data: Any, event_dim: int) -> Any:
         A dim has neither the plate's size nor 1.
     """
     if event_dim < 0:
-        raise ValueError(f"subsample: event_dim counts the dims of one draw and cannot be negative, got {event_dim}.")
+        raise ValueError(
+            "subsample: event_dim counts the dims of one draw and cannot be negative, got "
+            f"{event_dim}."
+        )
     msg: Message = {
         "type": "subsample",
         "name": None,
@@ -166,7 +207,7 @@ def subsample(data: Any, event_dim: int) -> Any:
 
 
 def prng_key() -> Any:
-    """Return a fresh random key from the enclosing `seed` handler; None, with a warning, where there is none.
+    """Return a fresh key from the enclosing `seed` handler; None, with a warning, without one.
 
     Examples
     --------
@@ -175,15 +216,27 @@ def prng_key() -> Any:
     ...     prng_key().shape
     ()
     """
-    msg: Message = {"type": "prng_key", "name": None, "fn": _same_key, "args": (), "kwargs": {"rng_key": None}, "value": None}
+    msg: Message = {
+        "type": "prng_key",
+        "name": None,
+        "fn": _same_key,
+        "args": (),
+        "kwargs": {"rng_key": None},
+        "value": None,
+    }
     key = apply_stack(msg)["value"]
     if key is None:
-        warnings.warn("prng_key: there is no handlers.seed around this statement, so there is no key.", stacklevel=2)
+        warnings.warn(
+            "prng_key: there is no handlers.seed around this statement, so there is no key.",
+            stacklevel=2,
+        )
     return key
 
 
 def get_mask() -> Any:
-    """Return the mask in force from the enclosing `mask` handlers: None without one, False where log densities do not matter.
+    """Return the mask of the enclosing `mask` handlers, None without one.
+
+    False means that no log density is needed here, so that a model can skip the work for it.
 
     Examples
     --------
@@ -192,7 +245,13 @@ def get_mask() -> Any:
     ...     get_mask()
     False
     """
-    msg: Message = {"type": "inspect", "name": None, "value": True, "mask": None, "cond_indep_stack": []}
+    msg: Message = {
+        "type": "inspect",
+        "name": None,
+        "value": True,
+        "mask": None,
+        "cond_indep_stack": [],
+    }
     return apply_stack(msg)["mask"]
 
 

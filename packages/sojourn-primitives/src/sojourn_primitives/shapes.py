@@ -1,4 +1,4 @@
-"""Shape rules of sample sites: plates against batch shapes, and given values against distributions."""
+"""Shape rules of sample sites: plates against batch shapes, values against distributions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 
 
 def check_given_value(msg: Message) -> None:
-    """Raise a ValueError where a site's given value cannot broadcast with its distribution's batch and event shape."""
+    """Raise a ValueError where a given value cannot broadcast with its distribution's shape."""
     shape = shape_of(msg["value"])
-    if not shape:  # a number broadcasts with everything; values other than arrays are handed on as they are
+    if not shape:  # a number broadcasts; what is no array is handed on as it is
         return
     fn: Any = msg["fn"]
     batch_shape, event_shape = tuple(fn.batch_shape), tuple(fn.event_shape)
@@ -38,17 +38,22 @@ def check_given_value(msg: Message) -> None:
     kind = "observed value" if msg["is_observed"] else "value given to it"
     plates = describe_plates(msg["cond_indep_stack"])
     where = f" inside plate {plates}" if plates else ""
+    remedy = (
+        "inside a plate that subsamples, index the data with the plate's indices"
+        if plates
+        else "or change the distribution's"
+    )
     raise ValueError(
-        f"sample site {msg['name']!r}{where}: the {kind} has shape {shape}, which does not broadcast with the distribution's "
-        f"batch shape {batch_shape} + event shape {event_shape} = {expected}. Give a value of that shape"
-        + (" (inside a plate that subsamples, index the data with the plate's indices)." if plates else ", or change the distribution's.")
+        f"sample site {msg['name']!r}{where}: the {kind} has shape {shape}, which does not "
+        f"broadcast with the distribution's batch shape {batch_shape} + event shape {event_shape} "
+        f"= {expected}. Give a value of that shape; {remedy}."
     )
 
 
 def batch_shape_in_plate(
     msg: Message, batch_shape: tuple[int, ...], frame: CondIndepStackFrame, full_size: int
 ) -> tuple[int, ...]:
-    """Return the batch shape that a site has inside a plate: the plate's size along the plate's dim.
+    """Return the batch shape of a site inside a plate: with the plate's size along its dim.
 
     Raises
     ------
@@ -67,11 +72,12 @@ def batch_shape_in_plate(
     remedy = (
         "index the parameters or the data with the plate's indices (with plate(...) as i: ... x[i])"
         if batch_shape[dim] == full_size != size
-        else "give the plate another dim, make the plate's size agree, or call to_event on dimensions that belong to one draw"
+        else "give the plate another dim or size, or call to_event on dims that belong to one draw"
     )
     inner = describe_plates([f for f in msg["cond_indep_stack"] if f.name != frame.name])
     also = f" (also inside plate {inner})" if inner else ""
     raise ValueError(
-        f"sample site {msg['name']!r}{also}: its distribution has batch shape {batch_shape}, size {batch_shape[dim]} at dim {dim}, "
-        f"but plate {frame.name!r} has size {size} there. Remedy: {remedy}."
+        f"sample site {msg['name']!r}{also}: its distribution has batch shape {batch_shape}, size "
+        f"{batch_shape[dim]} at dim {dim}, but plate {frame.name!r} has size {size} there. Remedy: "
+        f"{remedy}."
     )

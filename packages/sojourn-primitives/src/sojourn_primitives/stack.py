@@ -20,7 +20,7 @@ class Handler(Protocol):
 
 
 class _HandlerStack(threading.local):
-    """Every thread starts with a stack of its own: chains and thread pools trace at the same time."""
+    """A stack for each thread: chains and thread pools trace at the same time."""
 
     def __init__(self) -> None:
         self.handlers: list[Handler] = []
@@ -62,15 +62,22 @@ def remove(handler: Handler, *, after_error: bool) -> None:
         kind = type(handler).__name__
         if left_inside:
             inner = ", ".join(type(h).__name__ for h in left_inside)
-            raise RuntimeError(f"handler {kind} was left while {inner}, entered after it, was still open: leave the inner one first.")
-        raise RuntimeError(f"handler {kind} was left without being open in this thread: enter and leave it in one thread.")
+            raise RuntimeError(
+                f"handler {kind} was left while {inner}, entered after it, was still open: leave "
+                "the inner one first."
+            )
+        raise RuntimeError(
+            f"handler {kind} was left without being open in this thread: enter and leave it in one "
+            "thread."
+        )
 
 
 def apply_stack(msg: Message) -> Message:
     """Send a message through the handlers of this thread and return it with its value.
 
-    Handlers see it innermost first until one sets ``msg["stop"]``; a message without a value then gets its default one; the
-    handlers that saw it see it again, outermost first. Source: Pyro's effect handlers (Bingham et al. 2019, JMLR 20(28)).
+    Handlers see it innermost first until one sets ``msg["stop"]``; a message without a value then
+    gets its default one; the handlers that saw it see it again, outermost first. Source: Pyro's
+    effect handlers (Bingham et al. 2019, JMLR 20(28)).
     """
     return _apply(msg, len(_STACK.handlers))
 
@@ -122,18 +129,19 @@ def _check_key_not_needed(msg: Message) -> None:
     seed_it = "Run the model inside handlers.seed(model, rng_seed)"
     if kind == "sample":
         raise RuntimeError(
-            f"sample site {name!r} has no random key to draw with. {seed_it}, pass rng_key=... to sample, "
-            "or give the site a value (obs=..., handlers.condition, handlers.substitute)."
+            f"sample site {name!r} has no random key to draw with. {seed_it}, pass rng_key=... to "
+            "sample, or give the site a value (obs=..., handlers.condition, handlers.substitute)."
         )
     if kind == "plate":
         size, subsample_size = msg["args"]
         if subsample_size != size:
             raise RuntimeError(
-                f"plate {name!r} (size {size}, subsample_size {subsample_size}) has no random key to draw its subsample with. "
-                f"{seed_it}, or give the indices with handlers.substitute(model, data={{{name!r}: indices}})."
+                f"plate {name!r} (size {size}, subsample_size {subsample_size}) has no random key "
+                f"to draw its subsample with. {seed_it}, or give the indices with "
+                f"handlers.substitute(model, data={{{name!r}: indices}})."
             )
     if kind == "param":
         raise RuntimeError(
-            f"param site {name!r} has an initial value that is a function of a random key, and there is no key. "
-            f"{seed_it}, or pass an array as init_value."
+            f"param site {name!r} has an initial value that is a function of a random key, and "
+            f"there is no key. {seed_it}, or pass an array as init_value."
         )

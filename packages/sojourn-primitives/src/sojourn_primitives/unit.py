@@ -29,7 +29,9 @@ class Unit:
         self.batch_shape: tuple[int, ...] = tuple(np.shape(log_factor))
         self._mask: Any = None
 
-    def __call__(self, *args: Any, rng_key: Any = None, sample_shape: tuple[int, ...] = ()) -> np.ndarray:
+    def __call__(
+        self, *args: Any, rng_key: Any = None, sample_shape: tuple[int, ...] = ()
+    ) -> np.ndarray:
         """Return the empty event, shape ``sample_shape + batch_shape + (0,)``; needs no key."""
         return self.sample(rng_key, sample_shape)
 
@@ -38,11 +40,15 @@ class Unit:
         return np.empty(tuple(sample_shape) + self.batch_shape + (0,), np.float32)
 
     def log_prob(self, value: Any) -> Any:
-        """Return the log factor, zero where masked, in shape ``batch_shape`` broadcast with the value's."""
+        """Return the log factor, zero where masked; ``batch_shape`` broadcast with the value's."""
         shape = np.broadcast_shapes(self.batch_shape, np.shape(value)[:-1])
         terms = self.log_factor
         if self._mask is not None:
-            terms = np.zeros((), np.float32) if self._mask is False else jnp.where(self._mask, terms, 0.0)
+            terms = (
+                np.zeros((), np.float32)
+                if self._mask is False
+                else jnp.where(self._mask, terms, 0.0)
+            )
         if np.shape(terms) == shape:
             return terms
         on_host = isinstance(terms, (np.ndarray, np.generic, float, int))
@@ -56,7 +62,11 @@ class Unit:
         """Return this factor with the terms left out where ``mask`` is False."""
         if mask is True:
             return self
-        batch_shape = self.batch_shape if mask is False else np.broadcast_shapes(self.batch_shape, np.shape(mask))
+        batch_shape = (
+            self.batch_shape
+            if mask is False
+            else np.broadcast_shapes(self.batch_shape, np.shape(mask))
+        )
         if self._mask is not None and mask is not False:
             mask = False if self._mask is False else self._mask & mask
         return self._with(self.log_factor, batch_shape, mask)
@@ -81,5 +91,3 @@ class Unit:
 
     def __repr__(self) -> str:
         return f"Unit(batch_shape={self.batch_shape})"
-
-

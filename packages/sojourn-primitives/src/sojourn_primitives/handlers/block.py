@@ -38,12 +38,20 @@ class block(Messenger):
         given = {"hide_fn": hide_fn, "hide": hide, "expose_types": expose_types, "expose": expose}
         chosen = [name for name, value in given.items() if value is not None]
         if len(chosen) > 1:
-            raise ValueError(f"handlers.block takes at most one of {', '.join(given)}, got {' and '.join(chosen)}.")
+            raise ValueError(
+                f"handlers.block takes at most one of {', '.join(given)}, got "
+                f"{' and '.join(chosen)}."
+            )
         if hide_fn is not None and not callable(hide_fn):
-            raise TypeError(f"handlers.block: hide_fn must be a function of the message, got {hide_fn!r}.")
+            raise TypeError(
+                f"handlers.block: hide_fn must be a function of the message, got {hide_fn!r}."
+            )
         for argument in ("hide", "expose_types", "expose"):
             if isinstance(given[argument], str):
-                raise TypeError(f"handlers.block: {argument} must be a list of names, got the str {given[argument]!r}.")
+                raise TypeError(
+                    f"handlers.block: {argument} must be a list of names, got the str "
+                    f"{given[argument]!r}."
+                )
         if hide_fn is not None:
             self._hides: Callable[[Message], bool] = hide_fn
         elif hide is not None:

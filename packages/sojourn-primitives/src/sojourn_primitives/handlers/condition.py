@@ -20,7 +20,8 @@ class condition(Messenger):
     data : dict, optional
         Values by site name; names without a sample site are ignored.
     condition_fn : callable, optional
-        A function of the message that returns the value, or None to leave the site alone. Exactly one of the two is given.
+        A function of the message that returns the value, or None to leave the site alone. Exactly
+        one of the two is given.
     """
 
     def __init__(

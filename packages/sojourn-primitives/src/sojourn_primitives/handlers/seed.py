@@ -19,17 +19,18 @@ _RANDOM = frozenset({"sample", "plate", "param", "prng_key", "control_flow"})
 class seed(Messenger):
     """Give every statement that has to draw a key that is derived from one seed.
 
-    The n-th statement that needs a key gets ``jax.random.fold_in(key, n)``. Nothing but a Python counter changes from site to
-    site, so a seed that is entered outside of `jax.jit` can be used inside of it. Statements that have a value or a key already
-    take none; a plate that is stated again under its name takes the same key, hence the same subsample, again.
+    The n-th statement that needs a key gets ``jax.random.fold_in(key, n)``. Nothing but a Python
+    counter changes from site to site, so a seed that is entered outside of `jax.jit` can be used
+    inside of it. Statements that have a value or a key already take none; a plate that is stated
+    again under its name takes the same key, hence the same subsample, again.
 
     Parameters
     ----------
     fn : callable, optional
         The model.
     rng_seed : int or key
-        An integer, a typed key (``jax.random.key``) or a legacy one (``jax.random.PRNGKey``). An integer becomes a key when the
-        first statement needs one.
+        An integer, a typed key (``jax.random.key``) or a legacy one (``jax.random.PRNGKey``). An
+        integer becomes a key when the first statement needs one.
     hide_types : iterable of str, optional
         Types of messages that get no key from this handler.
 
@@ -93,7 +94,8 @@ class seed(Messenger):
         key = self._key
         if key is None:
             key = jax.random.key(self.rng_seed)
-            # A key that was made inside a transformation dies with it; only a concrete one may be kept.
+            # A key that was made inside a transformation dies with it; only a concrete one may be
+            # kept.
             if not isinstance(key, jax.core.Tracer):
                 self._key = key
         count = self._count
@@ -110,7 +112,10 @@ def _is_integer(rng_seed: Any) -> bool:
 
 def _checked_key(rng_seed: Any) -> Any:
     if rng_seed is None:
-        raise ValueError("handlers.seed needs rng_seed: an integer or a random key, e.g. handlers.seed(model, rng_seed=0).")
+        raise ValueError(
+            "handlers.seed needs rng_seed: an integer or a random key, e.g. handlers.seed(model, "
+            "rng_seed=0)."
+        )
     dtype = getattr(rng_seed, "dtype", None)
     if dtype is not None:
         if jnp.issubdtype(dtype, jax.dtypes.prng_key):
@@ -123,10 +128,10 @@ def _checked_key(rng_seed: Any) -> Any:
             return rng_seed
         if dims is not None:
             raise TypeError(
-                f"handlers.seed: rng_seed is a batch of keys of shape {rng_seed.shape[:dims]}, but one key is needed. "
-                "Pass one of them, or map over them with jax.vmap."
+                f"handlers.seed: rng_seed is a batch of keys of shape {rng_seed.shape[:dims]}, but "
+                "one key is needed. Pass one of them, or map over them with jax.vmap."
             )
     raise TypeError(
-        f"handlers.seed: rng_seed must be an integer, a typed key or a legacy uint32 key, got {rng_seed!r} "
-        f"({type(rng_seed).__name__})."
+        "handlers.seed: rng_seed must be an integer, a typed key or a legacy uint32 key, got "
+        f"{rng_seed!r} ({type(rng_seed).__name__})."
     )

@@ -1,4 +1,4 @@
-"""The arguments that `substitute` and `condition` share: values by site name, or a function of the message."""
+"""What `substitute` and `condition` take: values by site name, or a function of the message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def values_from(
     if data is not None:
         return _value_by_name(check_data(handler, data))
     if not callable(function):
-        raise TypeError(f"handlers.{handler}: {function_name} must be a function of the message, got {function!r}.")
+        raise TypeError(
+            f"handlers.{handler}: {function_name} must be a function of the message, got "
+            f"{function!r}."
+        )
     return function
 
 
@@ -36,8 +39,8 @@ def check_data(handler: str, data: Any) -> Mapping[str, Any]:
     """Return ``data``; raise a TypeError where it is not a mapping from site names to values."""
     if not isinstance(data, Mapping):
         raise TypeError(
-            f"handlers.{handler}: data must be a dict from site names to values, got {type(data).__name__}. "
-            f"Write handlers.{handler}(model, data={{'site': value}})."
+            f"handlers.{handler}: data must be a dict from site names to values, got "
+            f"{type(data).__name__}. Write handlers.{handler}(model, data={{'site': value}})."
         )
     return data
 

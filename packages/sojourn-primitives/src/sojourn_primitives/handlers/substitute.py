@@ -13,8 +13,8 @@ from sojourn_primitives.messenger import Messenger
 class substitute(Messenger):
     """Set the values of sites; whether a site is observed stays as it is.
 
-    Applies to every named statement: samples, parameters, deterministic values and the indices of plates. Of several handlers
-    that give one site a value, the outermost decides.
+    Applies to every named statement: samples, parameters, deterministic values and the indices of
+    plates. Of several handlers that give one site a value, the outermost decides.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ class substitute(Messenger):
     data : dict, optional
         Values by site name; names without a site are ignored.
     substitute_fn : callable, optional
-        A function of the message that returns the value, or None to leave the site alone. Exactly one of the two is given.
+        A function of the message that returns the value, or None to leave the site alone. Exactly
+        one of the two is given.
 
     Examples
     --------

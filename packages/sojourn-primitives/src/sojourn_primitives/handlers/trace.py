@@ -15,7 +15,8 @@ _MAY_REPEAT = frozenset({"plate", "param", "mutable"})
 class trace(Messenger):
     """Record every named statement, in the order of execution.
 
-    As a context manager it gives the dict that it fills; `get_trace` runs the wrapped model and returns its dict.
+    As a context manager it gives the dict that it fills; `get_trace` runs the wrapped model and
+    returns its dict.
 
     Raises
     ------
@@ -43,7 +44,10 @@ class trace(Messenger):
     def get_trace(self, *args: Any, **kwargs: Any) -> Trace:
         """Run the model on these arguments and return the trace of that run."""
         if self.fn is None:
-            raise TypeError("handlers.trace(...).get_trace needs a model: write handlers.trace(model).get_trace(*args).")
+            raise TypeError(
+                "handlers.trace(...).get_trace needs a model: write "
+                "handlers.trace(model).get_trace(*args)."
+            )
         with copy.copy(self) as recorded:
             self.fn(*args, **kwargs)
         return recorded
@@ -60,17 +64,20 @@ class trace(Messenger):
 def _check_repeats(first: Message, again: Message) -> None:
     name, kind = again["name"], again["type"]
     if first["type"] != kind or kind not in _MAY_REPEAT:
-        what = f"two {kind} sites" if first["type"] == kind else f"a {first['type']} site and a {kind} site"
+        what = (
+            f"two {kind} sites"
+            if first["type"] == kind
+            else f"a {first['type']} site and a {kind} site"
+        )
         raise ValueError(
-            f"{what} are named {name!r}. Every site needs a name of its own: rename one of them, or run the part of the model "
-            "that repeats inside handlers.scope(prefix=...)."
+            f"{what} are named {name!r}. Every site needs a name of its own: rename one of them, "
+            "or run the part of the model that repeats inside handlers.scope(prefix=...)."
         )
     if kind == "plate" and first["args"] != again["args"]:
         size, subsample_size = first["args"]
         new_size, new_subsample_size = again["args"]
         raise ValueError(
-            f"plate {name!r} is stated with size {size} and subsample_size {subsample_size}, and again with size {new_size} and "
-            f"subsample_size {new_subsample_size}. Give the second plate another name, or the same sizes."
+            f"plate {name!r} is stated with size {size} and subsample_size {subsample_size}, and "
+            f"again with size {new_size} and subsample_size {new_subsample_size}. Give the second "
+            "plate another name, or the same sizes."
         )
-
-
