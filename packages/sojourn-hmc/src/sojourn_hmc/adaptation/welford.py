@@ -1,0 +1,67 @@
+"""Welford's running covariance, diagonal or dense, and Stan's regularisation of it.
+
+Source: Welford 1962; Stan Reference Manual, "HMC algorithm parameters" (regularisation).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class WelfordState(NamedTuple):
+    """Attributes.
+
+    Attributes
+    ----------
+    mean : Array
+        ``(D,)``, mean of the positions so far.
+    sum_squares : Array
+        Sum of squared deviations, ``(D,)``, or of outer products, ``(D, D)``.
+    count : Array
+        Number of positions.
+    """
+
+    mean: jax.Array
+    sum_squares: jax.Array
+    count: jax.Array
+
+
+def init(like: jax.Array) -> WelfordState:
+    """Empty accumulator for an inverse mass matrix shaped ``like``, ``(D,)`` or ``(D, D)``."""
+    return WelfordState(
+        jnp.zeros(like.shape[:1], like.dtype),
+        jnp.zeros(like.shape, like.dtype),
+        jnp.zeros((), jnp.int32),
+    )
+
+
+def update(state: WelfordState, position: jax.Array) -> WelfordState:
+    """Take in one position ``(D,)``."""
+    count = state.count + 1
+    before = position - state.mean
+    mean = state.mean + before / count.astype(position.dtype)
+    after = position - mean
+    product = before * after if state.sum_squares.ndim == 1 else jnp.outer(after, before)
+    return WelfordState(mean, state.sum_squares + product, count)
+
+
+def covariance(state: WelfordState, regularize: bool) -> jax.Array:
+    """Sample covariance (divisor ``n - 1``); shrunk towards ``1e-3 I`` if ``regularize``.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> state = init(jnp.ones(1))
+    >>> for x in (1.0, 2.0, 6.0):
+    ...     state = update(state, jnp.array([x]))
+    >>> float(covariance(state, regularize=False)[0])
+    7.0
+    """
+    n = state.count.astype(state.mean.dtype)
+    estimate = state.sum_squares / (n - 1)
+    if not regularize:
+        return estimate
+    shrinkage = 1e-3 * (5 / (n + 5))
+    target = shrinkage if estimate.ndim == 1 else shrinkage * jnp.eye(*estimate.shape)
+    return (n / (n + 5)) * estimate + target

@@ -1,0 +1,119 @@
+"""What a user gives to ``run``, split into data (arguments of a program) and structure (part of it).
+
+Arrays and floats are data: new values of the same shapes run the same program. Integers, booleans,
+strings, functions and whatever else decide what is traced, and belong to the program. A model that
+needs concrete values of its data (Python control flow on an array) has all of it made structure by
+`freeze`; then other values mean another program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+CONCRETE_VALUE_ERRORS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+"""What JAX raises while tracing where a model needs the value of a tracer."""
+
+
+class Constant:
+    """A leaf that belongs to the program: equal by value where it has one, else the same object."""
+
+    def __init__(self, value: Any):
+        self.value = value
+        self._identity = _identity(value)
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and self._identity == other._identity
+
+
+class Structure(NamedTuple):
+    """The part of the arguments that decides the program; hashable.
+
+    Attributes
+    ----------
+    treedef : PyTreeDef
+        How the leaves are nested.
+    constants : tuple
+        For every leaf a `Constant`, or None where the leaf is data.
+    """
+
+    treedef: Any
+    constants: tuple[Constant | None, ...]
+
+    def bind(self, data: tuple) -> Any:
+        """Put data, concrete or traced, back into its places."""
+        remaining = iter(data)
+        leaves = [next(remaining) if leaf is None else leaf.value for leaf in self.constants]
+        return jax.tree.unflatten(self.treedef, leaves)
+
+
+class Arguments(NamedTuple):
+    """A pytree of arguments, taken apart."""
+
+    structure: Structure
+    data: tuple
+
+    def signature(self) -> tuple:
+        """Shapes and types of the data; with the structure, the identity of a program."""
+        return tuple(_signature(leaf) for leaf in self.data)
+
+
+def split(tree: Any) -> Arguments:
+    """Take arguments apart into structure and data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> arguments = split({"J": 8, "y": np.zeros(3), "scale": 2.0})
+    >>> len(arguments.data)  # the array and the float
+    2
+    >>> arguments.structure.bind(arguments.data)["J"]
+    8
+    """
+    leaves, treedef = jax.tree.flatten(tree)
+    constants = tuple(None if is_data(leaf) else Constant(leaf) for leaf in leaves)
+    return Arguments(Structure(treedef, constants), tuple(filter(is_data, leaves)))
+
+
+def freeze(tree: Any) -> Arguments:
+    """Make every leaf part of the structure."""
+    leaves, treedef = jax.tree.flatten(tree)
+    return Arguments(Structure(treedef, tuple(map(Constant, leaves))), ())
+
+
+def is_data(leaf: Any) -> bool:
+    """Whether a leaf can be an argument of a program without changing what is traced."""
+    if isinstance(leaf, np.ndarray):
+        return leaf.dtype.kind in "biufc" or jax.dtypes.issubdtype(leaf.dtype, np.floating)
+    return isinstance(leaf, (jax.Array, float, complex, np.inexact))
+
+
+def _signature(leaf: Any) -> tuple:
+    if isinstance(leaf, (float, complex)) and not isinstance(leaf, np.generic):
+        return (type(leaf),)
+    return (leaf.shape, str(leaf.dtype), getattr(leaf, "weak_type", False))
+
+
+def _identity(value: Any) -> tuple:
+    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        value = jax.random.key_data(value)
+    if isinstance(value, (np.ndarray, jax.Array)) and value.dtype != object:
+        array = np.ascontiguousarray(value)
+        digest = hashlib.sha256(array.view(np.uint8).data if array.size else b"").hexdigest()
+        return (array.shape, str(array.dtype), digest)
+    try:
+        hash(value)
+    except TypeError:
+        return (type(value), id(value))
+    # 1, 1.0 and True are equal but are traced differently.
+    return (type(value), value)

@@ -1,0 +1,80 @@
+"""Draws on the host: where they are stored as they arrive, and how they become what users read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sojourn_hmc.chunk import Programs
+
+
+class Store:
+    """Collected fields of all chains in host memory.
+
+    Parameters
+    ----------
+    num_chains, num_draws : int
+        The leading axes of every field.
+    sample_shape : pytree
+        Shapes of the fields of one state of a lane.
+    batched : bool
+        Whether a lane is a batch of chains, the leading axis of ``sample_shape`` then.
+    """
+
+    def __init__(self, num_chains: int, num_draws: int, sample_shape: Any, batched: bool):
+        skip = 1 if batched else 0
+        self.batched = batched
+        self.fields = jax.tree.map(
+            lambda leaf: np.empty((num_chains, num_draws, *leaf.shape[skip:]), leaf.dtype),
+            sample_shape,
+        )
+
+    def write(self, chains: tuple[int, ...], first: int, rows: Any, count: int) -> None:
+        """Copy ``count`` rows of a lane to its draws from ``first`` on."""
+
+        def copy(field: np.ndarray, leaf: jax.Array) -> None:
+            values = np.asarray(leaf)[:count]
+            columns = np.moveaxis(values, 1, 0) if self.batched else values[None]
+            field[list(chains), first : first + count] = columns
+
+        jax.tree.map(copy, self.fields, rows)
+
+    def head(self, num_draws: int) -> Any:
+        """The fields with only the first ``num_draws`` draws of every chain."""
+        return jax.tree.map(lambda field: field[:, :num_draws], self.fields)
+
+
+def constrain(programs: Programs, data: tuple, samples: Any) -> Any:
+    """Map unconstrained samples ``(chains, draws, ...)`` to the values that a user reads.
+
+    Works through blocks of one size, the last one filled up with copies of its last sample, so that
+    runs of any length share one program.
+    """
+    leaves = jax.tree.leaves(samples)
+    if not leaves:
+        return samples
+    num_chains, num_draws = leaves[0].shape[:2]
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), samples)
+    total, block = num_chains * num_draws, programs.block
+    parts = []
+    for first in range(0, total, block):
+        rows = np.minimum(np.arange(first, first + block), total - 1)
+        part = programs.constrain(jax.tree.map(lambda leaf, at=rows: leaf[at], flat), data)
+        parts.append(jax.tree.map(lambda leaf, n=total - first: np.asarray(leaf)[:n], part))
+
+    def join(*pieces: np.ndarray) -> np.ndarray:
+        return np.concatenate(pieces).reshape(num_chains, num_draws, *pieces[0].shape[1:])
+
+    return jax.tree.map(join, *parts)
+
+
+def present(draws: Any, group_by_chain: bool) -> Any:
+    """Hand draws ``(chains, draws, ...)`` out as JAX arrays, grouped or with chains joined."""
+
+    def convert(leaf: np.ndarray) -> jax.Array:
+        return jnp.asarray(leaf if group_by_chain else leaf.reshape(-1, *leaf.shape[2:]))
+
+    return jax.tree.map(convert, draws)

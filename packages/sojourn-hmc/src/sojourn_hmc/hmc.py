@@ -1,0 +1,123 @@
+"""Hamiltonian Monte Carlo with trajectories of fixed length, as a kernel.
+
+Sources: Duane et al. 1987; Neal 2011, "MCMC using Hamiltonian dynamics".
+"""
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from sojourn_hmc.adaptation.warmup import Warmup
+from sojourn_hmc.differentiate import Gradient
+from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
+from sojourn_hmc.integrator import velocity_verlet
+from sojourn_hmc.target import Potential, Target
+from sojourn_hmc.trajectory import fixed_length_trajectory
+from sojourn_hmc.transition import BuildTrajectory
+
+MAX_STEPS = 2**20  # a step size that has collapsed must not look like a hang
+
+
+class HMC(HamiltonianKernel):
+    """Hamiltonian Monte Carlo with a trajectory of fixed length.
+
+    Parameters
+    ----------
+    target : Target, optional
+        What to sample: any object with the three methods of `Target`.
+    potential_fn : Callable, optional
+        In place of ``target``: maps a position (any pytree) to the negative log density.
+    step_size : float
+        Initial step size, in units of the unconstrained space.
+    inverse_mass_matrix : array, optional
+        Initial inverse mass matrix over the flattened position (dict keys in sorted order),
+        ``(D,)`` or, with ``dense_mass``, ``(D, D)``; ones by default.
+    adapt_step_size, adapt_mass_matrix : bool
+        What warmup learns.
+    dense_mass : bool
+        Whether the mass matrix is dense.
+    target_accept_prob : float
+        Acceptance probability that the step size is tuned to.
+    num_steps : int, optional
+        Number of leapfrog steps of a trajectory; then ``trajectory_length`` is not used.
+    trajectory_length : float, optional
+        Length of a trajectory; the number of steps is ``ceil(trajectory_length / step_size)``.
+    forward_mode_differentiation : bool
+        Differentiate the potential in forward mode.
+    regularize_mass_matrix : bool
+        Shrink the covariance estimate as Stan does.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range, or not exactly one of target and potential_fn is given.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from sojourn_hmc import HMC, MCMC
+    >>> kernel = HMC(potential_fn=lambda z: 0.5 * jnp.sum(z**2), trajectory_length=1.5)
+    >>> mcmc = MCMC(kernel, num_warmup=200, num_samples=500, progress_bar=False)
+    >>> mcmc.run(jax.random.key(0), init_params=jnp.zeros(2))
+    >>> mcmc.get_samples().shape
+    (500, 2)
+    """
+
+    def __init__(
+        self,
+        target: Target | None = None,
+        potential_fn: Potential | None = None,
+        *,
+        step_size: float = 1.0,
+        inverse_mass_matrix: Any = None,
+        adapt_step_size: bool = True,
+        adapt_mass_matrix: bool = True,
+        dense_mass: bool = False,
+        target_accept_prob: float = 0.8,
+        num_steps: int | None = None,
+        trajectory_length: float | None = 2 * math.pi,
+        forward_mode_differentiation: bool = False,
+        regularize_mass_matrix: bool = True,
+    ):
+        if num_steps is None and trajectory_length is None:
+            raise ValueError("give num_steps or trajectory_length: both are None")
+        if num_steps is not None and num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+        if num_steps is None and not trajectory_length > 0:
+            raise ValueError(f"trajectory_length must be positive, got {trajectory_length}")
+        super().__init__(
+            target,
+            potential_fn,
+            step_size=step_size,
+            inverse_mass_matrix=inverse_mass_matrix,
+            dense_mass=dense_mass,
+            forward_mode_differentiation=forward_mode_differentiation,
+            warmup=Warmup(
+                target_accept_prob, adapt_step_size, adapt_mass_matrix, regularize_mass_matrix
+            ),
+        )
+        self.num_steps = num_steps
+        self.trajectory_length = trajectory_length
+
+    def initial_trajectory_length(self) -> float | None:
+        """The given length, unless the number of steps is fixed."""
+        return self.trajectory_length if self.num_steps is None else None
+
+    def trajectory_builder(self, gradient: Gradient, state: HMCState) -> BuildTrajectory:
+        """As many steps as the trajectory length asks for at the current step size."""
+        step_size = state.adapt_state.step_size
+        if state.trajectory_length is None:
+            num_steps = jnp.int32(self.num_steps)
+        else:
+            steps = jnp.ceil(state.trajectory_length / step_size)
+            num_steps = jnp.clip(steps, 1, MAX_STEPS).astype(jnp.int32)
+        return lambda start, seed: fixed_length_trajectory(
+            gradient,
+            velocity_verlet,
+            state.adapt_state.mass_matrix,
+            start,
+            step_size,
+            seed,
+            num_steps,
+        )

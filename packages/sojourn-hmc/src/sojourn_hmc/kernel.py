@@ -1,0 +1,104 @@
+"""What the driver asks of a Markov transition kernel: the contract that users' own kernels fulfil."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+class MCMCKernel(ABC):
+    """A Markov transition kernel. `init` and `sample` are enough; the rest has defaults.
+
+    `init` and `sample` are traced by JAX, once, for one chain: they are pure functions of their
+    arguments, and a state is any pytree. The driver runs them for every chain, however placed.
+
+    Examples
+    --------
+    >>> from collections import namedtuple
+    >>> import jax, jax.numpy as jnp
+    >>> from sojourn_hmc import MCMC, MCMCKernel
+    >>> MHState = namedtuple("MHState", ["u", "rng_key"])
+    >>> class MetropolisHastings(MCMCKernel):
+    ...     sample_field = "u"
+    ...
+    ...     def __init__(self, potential_fn, step_size=0.1):
+    ...         self.potential_fn = potential_fn
+    ...         self.step_size = step_size
+    ...
+    ...     def init(self, rng_key, num_warmup, init_params, model_args, model_kwargs):
+    ...         return MHState(init_params, rng_key)
+    ...
+    ...     def sample(self, state, model_args, model_kwargs):
+    ...         u, rng_key = state
+    ...         rng_key, key_proposal, key_accept = jax.random.split(rng_key, 3)
+    ...         proposal = u + self.step_size * jax.random.normal(key_proposal)
+    ...         accept_prob = jnp.exp(self.potential_fn(u) - self.potential_fn(proposal))
+    ...         accepted = jax.random.uniform(key_accept) < accept_prob
+    ...         return MHState(jnp.where(accepted, proposal, u), rng_key)
+    >>> kernel = MetropolisHastings(lambda x: (x - 2) ** 2)
+    >>> mcmc = MCMC(kernel, num_warmup=1000, num_samples=1000, progress_bar=False)
+    >>> mcmc.run(jax.random.key(0), init_params=1.0)
+    >>> mcmc.get_samples().shape
+    (1000,)
+    """
+
+    @property
+    @abstractmethod
+    def sample_field(self) -> str:
+        """Name of the state's field that holds the unconstrained sample."""
+
+    @property
+    def default_fields(self) -> tuple[str, ...]:
+        """Names of the state's fields that are collected unless told otherwise."""
+        return (self.sample_field,)
+
+    @abstractmethod
+    def init(
+        self,
+        rng_key: jax.Array,
+        num_warmup: Any,
+        init_params: Any,
+        model_args: tuple,
+        model_kwargs: dict,
+    ) -> Any:
+        """Make the initial state of one chain.
+
+        Parameters
+        ----------
+        rng_key : Array
+            The chain's key.
+        num_warmup : Array or int
+            Number of warmup transitions; an integer tracer unless `init` needs its value.
+        init_params : pytree or None
+            What the user gave for this chain.
+        model_args, model_kwargs
+            What the user gave to ``run``; arrays are tracers.
+        """
+
+    @abstractmethod
+    def sample(self, state: Any, model_args: tuple, model_kwargs: dict) -> Any:
+        """Make one transition and return the next state."""
+
+    def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
+        """Return the map from the collected ``sample_field`` to what the user reads."""
+        return lambda sample: sample
+
+    def get_diagnostics_str(self, state: Any) -> str:
+        """Describe a state in a few words, for the progress bar."""
+        return ""
+
+    @property
+    def programs(self) -> dict:
+        """Programs that drivers compiled from this kernel; they live as long as it does."""
+        return self.__dict__.setdefault("_compiled_programs", {})
+
+    def __getstate__(self) -> dict:
+        """Leave compiled programs behind when pickled: they belong to a process."""
+        return {name: value for name, value in vars(self).items() if name != "_compiled_programs"}
+
+    def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
+        """Raise on input that cannot be sampled. Called with concrete values, before compiling."""
+
+    def check_start(self, state: Any, model_args: tuple, model_kwargs: dict) -> None:
+        """Raise if a chain cannot start from the concrete ``state`` that `init` made."""

@@ -1,0 +1,399 @@
+"""`MCMC`: run a kernel's chains and hold what they drew."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, split
+from sojourn_hmc.chunk import Programs, Request, is_key_batch
+from sojourn_hmc.diagnostics import SamplingWarning, print_summary
+from sojourn_hmc.draws import Store, constrain, present
+from sojourn_hmc.driver import Lane, Phase, drive
+from sojourn_hmc.fields import Fields, choose_fields
+from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.placement import METHODS, Placement, place
+from sojourn_hmc.progress import display
+
+PyTree = Any
+
+
+class MCMC:
+    """Draw from a distribution with a Markov chain kernel.
+
+    Parameters
+    ----------
+    sampler : MCMCKernel
+        The kernel, such as `NUTS`.
+    num_warmup : int
+        Warmup transitions of each chain; they are not kept.
+    num_samples : int
+        Transitions of each chain after the warmup.
+    num_chains : int
+        Number of chains. Chain ``i`` draws the same whatever this number is.
+    thinning : int
+        Keep every ``thinning``-th transition after the warmup; the last one is always kept.
+    postprocess_fn : Callable, optional
+        Maps one collected sample to what `get_samples` gives, in place of the kernel's own map.
+    chain_method : str
+        ``"parallel"`` (threads on a CPU), ``"sequential"``, or ``"vectorized"`` (one batch).
+    progress_bar : bool
+        Whether to show progress; the draws are the same.
+
+    Raises
+    ------
+    ValueError
+        If a number or a method is out of range.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from sojourn_hmc import MCMC, NUTS
+    >>> kernel = NUTS(potential_fn=lambda z: jnp.exp(z["x"]) - z["x"])  # log of an Exponential(1)
+    >>> mcmc = MCMC(kernel, num_warmup=300, num_samples=700, num_chains=2, progress_bar=False)
+    >>> mcmc.run(jax.random.key(0), init_params={"x": jnp.zeros(2)})  # one start for each chain
+    >>> mcmc.get_samples(group_by_chain=True)["x"].shape
+    (2, 700)
+    """
+
+    def __init__(
+        self,
+        sampler: MCMCKernel,
+        *,
+        num_warmup: int,
+        num_samples: int,
+        num_chains: int = 1,
+        thinning: int = 1,
+        postprocess_fn: Callable[[PyTree], PyTree] | None = None,
+        chain_method: str = "parallel",
+        progress_bar: bool = True,
+    ):
+        for name, value, least in (
+            ("num_warmup", num_warmup, 0),
+            ("num_samples", num_samples, 1),
+            ("num_chains", num_chains, 1),
+            ("thinning", thinning, 1),
+        ):
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+        if thinning > num_samples:
+            raise ValueError(
+                f"thinning={thinning} keeps none of num_samples={num_samples} draws: "
+                "num_samples counts the transitions, of which every thinning-th is kept"
+            )
+        if chain_method not in METHODS:
+            raise ValueError(f"chain_method must be one of {METHODS}, got {chain_method!r}")
+        self.sampler = sampler
+        self.num_warmup = int(num_warmup)
+        self.num_samples = int(num_samples)
+        self.num_chains = int(num_chains)
+        self.thinning = int(thinning)
+        self.postprocess_fn = postprocess_fn
+        self.chain_method = chain_method
+        self.progress_bar = progress_bar
+        self.placement: Placement | None = None
+        self._post_warmup_state: PyTree = None
+        self._lanes: list[Lane] = []
+        self._samples: PyTree = None
+        self._extra_fields: dict[str, np.ndarray] = {}
+        self._sites: tuple[str, ...] | None = None
+
+    def run(
+        self,
+        rng_key: jax.Array,
+        *args: Any,
+        extra_fields: Iterable[str] = (),
+        init_params: PyTree = None,
+        **kwargs: Any,
+    ) -> None:
+        """Run the warmup, unless `post_warmup_state` is set, and collect samples.
+
+        Parameters
+        ----------
+        rng_key : Array
+            A key, typed or legacy; chain ``i`` uses ``fold_in(rng_key, i)``. Or a batch of
+            ``num_chains`` keys, one for each chain.
+        *args, **kwargs
+            Arguments of the model. Arrays and floats among them may change in the next run
+            without another compilation.
+        extra_fields : iterable of str
+            Fields of the kernel's state to collect beside its default fields, with dots for fields
+            of fields (``"adapt_state.step_size"``); ``"~z.site"`` leaves a site out.
+        init_params : pytree, optional
+            Where to start, on the unconstrained space; with a leading axis of chains if there are
+            several.
+
+        Raises
+        ------
+        ValueError
+            If the input cannot be sampled: before anything compiles where it can be known then.
+        """
+        sampling = Phase(
+            "sample", self.num_samples, (self.num_samples - 1) % self.thinning, self.thinning
+        )
+        phases = [sampling]
+        if self._post_warmup_state is None and self.num_warmup > 0:
+            phases = [Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling]
+        self._run(rng_key, phases, args, kwargs, extra_fields, init_params)
+
+    def warmup(
+        self,
+        rng_key: jax.Array,
+        *args: Any,
+        extra_fields: Iterable[str] = (),
+        collect_warmup: bool = False,
+        init_params: PyTree = None,
+        **kwargs: Any,
+    ) -> None:
+        """Run the warmup alone; `run` then goes on from `post_warmup_state`.
+
+        Parameters
+        ----------
+        rng_key, *args, extra_fields, init_params, **kwargs
+            As for `run`.
+        collect_warmup : bool
+            Whether `get_samples` gives the draws of the warmup.
+        """
+        self._post_warmup_state = None
+        first_kept = 0 if collect_warmup else self.num_warmup
+        phase = Phase("warmup", self.num_warmup, first_kept, 1)
+        self._run(rng_key, [phase], args, kwargs, extra_fields, init_params)
+        self._post_warmup_state = self.last_state
+
+    @property
+    def post_warmup_state(self) -> PyTree:
+        """The state that `run` starts sampling from, with no warmup; None for a warmup first.
+
+        Several chains have a leading axis of chains.
+        """
+        return self._post_warmup_state
+
+    @post_warmup_state.setter
+    def post_warmup_state(self, state: PyTree) -> None:
+        self._post_warmup_state = state
+
+    @property
+    def last_state(self) -> PyTree:
+        """The state at the end of the last run; several chains have a leading axis of chains."""
+        if not self._lanes:
+            return None
+        states = [lane.state for lane in self._lanes]
+        if len(states) == 1:
+            return states[0]
+        return jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *states)
+
+    def get_samples(self, group_by_chain: bool = False) -> PyTree:
+        """Samples in the model's own (constrained) space.
+
+        Parameters
+        ----------
+        group_by_chain : bool
+            Whether arrays are shaped ``(num_chains, num_draws, ...)``; otherwise chain after chain
+            in one leading axis.
+        """
+        self._require_run()
+        return present(self._samples, group_by_chain)
+
+    def get_extra_fields(self, group_by_chain: bool = False) -> dict[str, jax.Array]:
+        """Collected fields of the kernel's state other than the samples, by their dotted names."""
+        self._require_run()
+        return present(self._extra_fields, group_by_chain)
+
+    def print_summary(self, prob: float = 0.9, exclude_deterministic: bool = True) -> None:
+        """Print moments, quantile interval, effective sample size and R-hat of every site.
+
+        Parameters
+        ----------
+        prob : float
+            Mass of the interval.
+        exclude_deterministic : bool
+            Whether to leave deterministic sites out.
+        """
+        self._require_run()
+        samples = self._samples
+        if exclude_deterministic and self._sites is not None and isinstance(samples, dict):
+            samples = {site: samples[site] for site in samples if site in self._sites}
+        print_summary(samples, prob=prob, group_by_chain=True)
+        if "diverging" in self._extra_fields:
+            print(f"Number of divergences: {int(np.sum(self._extra_fields['diverging']))}")
+
+    def _run(
+        self,
+        rng_key: jax.Array,
+        phases: list[Phase],
+        args: tuple,
+        kwargs: dict,
+        extra_fields: Iterable[str],
+        init_params: PyTree,
+    ) -> None:
+        kernel = self.sampler
+        fields = choose_fields(kernel, extra_fields)
+        keys = self._check_keys(rng_key)
+        kernel.check(args, kwargs, self._first_start(init_params))
+        placement = place(self.chain_method, self.num_chains)
+        num_warmup = np.asarray(self.num_warmup, np.int32)
+        programs, data = self._programs(
+            keys, (num_warmup, init_params, args, kwargs), fields, placement
+        )
+        if self._post_warmup_state is None:
+            lanes = [
+                Lane(chains, programs.init(keys, _index(chains, placement), data))
+                for chains in placement.lanes
+            ]
+        else:
+            lanes = self._lanes_from_state(keys, placement)
+        for lane in lanes:
+            for state in lane.chain_states(placement.batched):
+                kernel.check_start(state, args, kwargs)
+        self.placement, self._lanes = placement, lanes
+
+        total = self.num_chains * sum(phase.num_transitions for phase in phases)
+        progress = display(total, self.progress_bar)
+        describe = kernel.get_diagnostics_str
+        for phase in phases:
+            store = Store(
+                self.num_chains, phase.num_kept(), programs.sample_shape, placement.batched
+            )
+            try:
+                drive(programs, data, placement, lanes, phase, store, progress, describe)
+            except BaseException:
+                progress.close()
+                self._keep_completed(programs, data, fields, store)
+                raise
+        progress.close()
+        self._collect(programs, data, fields, store.fields)
+        self._warn_of_divergences()
+
+    def _collect(self, programs: Programs, data: tuple, fields: Fields, collected: Any) -> None:
+        unconstrained = collected[0]
+        self._sites = tuple(unconstrained) if isinstance(unconstrained, dict) else None
+        samples = constrain(programs, data, unconstrained)
+        for site in fields.excluded:
+            if site not in samples:
+                raise ValueError(f"'~{site}' excludes an unknown site; there are {list(samples)}")
+            del samples[site]
+        self._samples = samples
+        self._extra_fields = dict(zip(fields.names[1:], collected[1:], strict=True))
+
+    def _keep_completed(
+        self, programs: Programs, data: tuple, fields: Fields, store: Store
+    ) -> None:
+        """Keep the draws that every chain has made when a run is broken off."""
+        completed = min(lane.kept for lane in self._lanes)
+        if completed > 0:
+            self._collect(programs, data, fields, store.head(completed))
+            warnings.warn(
+                f"the run was broken off; get_samples() gives the {completed} draws that every "
+                "chain has completed",
+                SamplingWarning,
+                stacklevel=4,
+            )
+
+    def _programs(
+        self, keys: jax.Array, inputs: tuple, fields: Fields, placement: Placement
+    ) -> tuple[Programs, tuple]:
+        """Programs for these inputs, with the arrays as data or, if need be, as constants."""
+        try:
+            arguments = split(inputs)
+            return self._programs_for(keys, arguments, fields, placement), arguments.data
+        except CONCRETE_VALUE_ERRORS:
+            # The model asks for the value of an array: make all of them part of the program. If it
+            # asks for the value of a latent variable this fails again, with JAX's explanation.
+            arguments = freeze(inputs)
+            return self._programs_for(keys, arguments, fields, placement), arguments.data
+
+    def _programs_for(
+        self, keys: jax.Array, arguments: Arguments, fields: Fields, placement: Placement
+    ) -> Programs:
+        init_params = arguments.structure.bind(arguments.data)[1]
+        request = Request(
+            arguments.structure,
+            fields,
+            placement.batched,
+            init_params is not None and self.num_chains > 1,
+            self.postprocess_fn,
+        )
+        identity = (
+            request,
+            arguments.signature(),
+            (keys.shape, keys.dtype),
+            len(placement.lanes[0]),
+            jax.config.jax_enable_x64,
+        )
+        programs = self.sampler.programs
+        if identity not in programs:
+            chains = _index(placement.lanes[0], placement)
+            programs[identity] = Programs(self.sampler, request, keys, chains, arguments.data)
+        return programs[identity]
+
+    def _check_keys(self, rng_key: jax.Array) -> jax.Array:
+        if not isinstance(rng_key, (jax.Array, np.ndarray)):
+            raise TypeError(
+                f"rng_key must be a JAX key such as jax.random.key(0), got {rng_key!r}"
+            )
+        if is_key_batch(rng_key) and rng_key.shape[0] != self.num_chains:
+            raise ValueError(
+                f"rng_key is a batch of {rng_key.shape[0]} keys for num_chains={self.num_chains}: "
+                "give one key, or one for each chain"
+            )
+        return rng_key
+
+    def _first_start(self, init_params: PyTree) -> PyTree:
+        """The initial parameters of one chain, after a check of their axis of chains."""
+        if init_params is None or self.num_chains == 1:
+            return init_params
+        for path, leaf in jax.tree_util.tree_leaves_with_path(init_params):
+            if np.shape(leaf)[:1] != (self.num_chains,):
+                raise ValueError(
+                    f"init_params{jax.tree_util.keystr(path)} has shape {np.shape(leaf)}: for "
+                    f"num_chains={self.num_chains} its first axis must have that length, "
+                    "one start for each chain"
+                )
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[0], init_params)
+
+    def _lanes_from_state(self, keys: jax.Array, placement: Placement) -> list[Lane]:
+        """Lanes that go on from `post_warmup_state`, with new keys where its kernel has keys."""
+        states = self._post_warmup_state
+        if self.num_chains == 1:
+            states = jax.tree.map(lambda leaf: leaf[None], states)
+        if hasattr(states, "rng_key"):
+            if not is_key_batch(keys):
+                one = self.num_chains == 1
+                chain_keys = [
+                    keys if one else jax.random.fold_in(keys, n) for n in range(self.num_chains)
+                ]
+                keys = jax.numpy.stack(chain_keys)
+            states = states._replace(rng_key=keys)
+        return [
+            Lane(chains, jax.tree.map(lambda leaf, at=chains: leaf[_at(at, placement)], states))
+            for chains in placement.lanes
+        ]
+
+    def _warn_of_divergences(self) -> None:
+        diverging = self._extra_fields.get("diverging")
+        if diverging is None or self._sites is None or not np.any(diverging):
+            return
+        warnings.warn(
+            f"{int(np.sum(diverging))} of {diverging.size} transitions diverged: the draws miss "
+            "regions of high curvature. Try a higher target_accept_prob (0.95, 0.99), a "
+            "reparameterisation (non-centred), or tighter priors",
+            SamplingWarning,
+            stacklevel=4,
+        )
+
+    def _require_run(self) -> None:
+        if self._samples is None:
+            raise RuntimeError("there are no samples yet: call run() first")
+
+
+def _index(chains: tuple[int, ...], placement: Placement) -> np.ndarray:
+    """The chains of a lane as a program takes them: an array, or the one index."""
+    return np.asarray(chains if placement.batched else chains[0], np.int32)
+
+
+def _at(chains: tuple[int, ...], placement: Placement) -> Any:
+    return slice(chains[0], chains[-1] + 1) if placement.batched else chains[0]

@@ -1,0 +1,53 @@
+"""Where a chain starts: a position at which potential and gradient are finite."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sojourn_hmc.differentiate import Gradient
+
+MAX_ATTEMPTS = 100
+
+
+class StartPoint(NamedTuple):
+    """A starting position ``(D,)`` with what is known of the potential there."""
+
+    position: jax.Array
+    potential_energy: jax.Array
+    potential_gradient: jax.Array
+
+
+def is_finite(point: StartPoint) -> jax.Array:
+    """Whether a chain can start here."""
+    return jnp.isfinite(point.potential_energy) & jnp.all(jnp.isfinite(point.potential_gradient))
+
+
+def find_start(draw_position, gradient: Gradient, key: jax.Array, max_attempts: int) -> StartPoint:
+    """Draw positions until potential and gradient are finite, at most ``max_attempts`` times.
+
+    Parameters
+    ----------
+    draw_position : Callable
+        ``draw_position(key)`` gives a flat position ``(D,)``.
+    gradient : Callable
+        From `value_and_gradient`.
+    key : Array
+        A key; attempt ``n`` uses ``fold_in(key, n)``.
+    max_attempts : int
+        The bound. The last attempt is returned if all fail: whoever reads it tests `is_finite`.
+    """
+
+    def attempt(index: jax.Array) -> StartPoint:
+        position = draw_position(jax.random.fold_in(key, index))
+        return StartPoint(position, *gradient(position))
+
+    # One loop with one copy of the gradient: the zeroth round enters with a point that is not finite.
+    shape = jax.eval_shape(attempt, jnp.int32(0))
+    nowhere = StartPoint(*(jnp.full(leaf.shape, jnp.nan, leaf.dtype) for leaf in shape))
+    return lax.while_loop(
+        lambda carry: (carry[0] < max_attempts) & ~is_finite(carry[1]),
+        lambda carry: (carry[0] + 1, attempt(carry[0])),
+        (jnp.int32(0), nowhere),
+    )[1]

@@ -1,0 +1,64 @@
+"""One transition: a fresh momentum, a trajectory, the next phase point.
+
+Invariant: refreshing the momentum from its conditional law and moving along a reversible,
+volume-preserving trajectory each leave the joint density of position and momentum unchanged, so
+their composition leaves the target unchanged (Neal 2011, §3.2).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sojourn_hmc.integrator import PhasePoint
+from sojourn_hmc.mass_matrix import MassMatrix
+from sojourn_hmc.trajectory import Proposal, TrajectoryInfo
+
+BuildTrajectory = Callable[[PhasePoint, jax.Array], tuple[Proposal, TrajectoryInfo]]
+
+
+class TransitionKeys(NamedTuple):
+    """The randomness of one transition: a key for the momentum, a seed for the decisions."""
+
+    momentum: jax.Array
+    seed: jax.Array
+
+
+def transition_keys(key: jax.Array, index: jax.Array) -> TransitionKeys:
+    """Derive the randomness of transition ``index`` from the chain's key, which never changes.
+
+    A chain can be continued from any transition because nothing else is carried.
+    """
+    pair = jax.vmap(jax.random.fold_in, (None, 0))(key, 2 * index + jnp.arange(2))
+    return TransitionKeys(pair[0], jax.random.key_data(pair[1]).ravel()[:2])
+
+
+def transition(
+    build_trajectory: BuildTrajectory,
+    mass_matrix: MassMatrix,
+    keys: TransitionKeys,
+    position: jax.Array,
+    potential_energy: jax.Array,
+    potential_gradient: jax.Array,
+    momentum: jax.Array | None = None,
+) -> tuple[Proposal, TrajectoryInfo]:
+    """Move from ``position`` once.
+
+    Parameters
+    ----------
+    build_trajectory : Callable
+        ``build_trajectory(start, seed)``, the trajectory of fixed length or of NUTS.
+    mass_matrix : MassMatrix
+        The metric.
+    keys : TransitionKeys
+        From `transition_keys`.
+    position, potential_energy, potential_gradient : Array
+        The current state, ``(D,)``, ``()``, ``(D,)``.
+    momentum : Array, optional
+        A momentum to use instead of a fresh one.
+    """
+    if momentum is None:
+        momentum = mass_matrix.momentum(keys.momentum)
+    start = PhasePoint(position, momentum, potential_energy, potential_gradient)
+    return build_trajectory(start, keys.seed)
