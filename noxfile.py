@@ -173,6 +173,7 @@ def accelerator(session: nox.Session, device: str) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation, executing its pages; any warning is an error."""
     session.install(*editable("sojourn", extras="[arviz]"), *group("docs"))
+    shutil.rmtree(ROOT / "docs/api/generated", ignore_errors=True)  # a name may be gone
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 

@@ -19,7 +19,7 @@ exclude_patterns = ["_build", "_templates", "jupyter_execute", "Thumbs.db", ".DS
 templates_path = ["_templates"]
 
 # Every page with code is run; a page that fails fails the build.
-nb_execution_mode = "cache"
+nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_output_stderr = "show"

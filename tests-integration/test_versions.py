@@ -22,7 +22,8 @@ PACKAGES = [
 @pytest.mark.parametrize("package", PACKAGES)
 def test_installed_version_is_the_modules(package):
     assert version(package) == version("sojourn")
-    assert import_module(package.replace("-", "_"))._version.__version__ == version("sojourn")
+    module = import_module(package.replace("-", "_") + "._version")
+    assert module.__version__ == version("sojourn")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
