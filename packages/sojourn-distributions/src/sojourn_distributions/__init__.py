@@ -1,0 +1,39 @@
+"""Probability distributions, constraints and transforms on JAX.
+
+Importing this package creates no JAX array and starts no backend, and neither does building a
+distribution from Python or NumPy numbers.
+"""
+
+from sojourn_distributions import constraints, continuous, discrete, multivariate, transforms
+from sojourn_distributions.continuous import *  # noqa: F403 -- listed by continuous.__all__
+from sojourn_distributions.discrete import *  # noqa: F403 -- listed by discrete.__all__
+from sojourn_distributions.distribution import (
+    Distribution,
+    ExpandedDistribution,
+    Independent,
+    MaskedDistribution,
+)
+from sojourn_distributions.improper import Delta, ImproperUniform, Unit
+from sojourn_distributions.multivariate import *  # noqa: F403 -- listed by multivariate.__all__
+from sojourn_distributions.transformed import TransformedDistribution
+from sojourn_distributions.transforms import biject_to
+from sojourn_distributions.validation import enable_validation, validation_enabled
+
+__all__ = [
+    "Delta",
+    "Distribution",
+    "ExpandedDistribution",
+    "ImproperUniform",
+    "Independent",
+    "MaskedDistribution",
+    "TransformedDistribution",
+    "Unit",
+    "biject_to",
+    "constraints",
+    "enable_validation",
+    "transforms",
+    "validation_enabled",
+]
+__all__ += continuous.__all__
+__all__ += discrete.__all__
+__all__ += multivariate.__all__

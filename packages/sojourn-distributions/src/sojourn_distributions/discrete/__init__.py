@@ -1,0 +1,5 @@
+"""Distributions on integers, a family per file."""
+
+from sojourn_distributions.discrete.bernoulli import Bernoulli, BernoulliLogits, BernoulliProbs
+
+__all__ = ["Bernoulli", "BernoulliLogits", "BernoulliProbs"]

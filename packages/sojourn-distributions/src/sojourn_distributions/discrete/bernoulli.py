@@ -1,0 +1,125 @@
+"""The Bernoulli distribution, by probability or by logit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlog1py, xlogy
+
+from sojourn_distributions import constraints
+from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.discrete.enumeration import support_values
+from sojourn_distributions.discrete.parameterization import choose
+from sojourn_distributions.distribution import Distribution
+
+__all__ = ["Bernoulli", "BernoulliLogits", "BernoulliProbs"]
+
+Shape = tuple[int, ...]
+
+
+class _Bernoulli(Distribution):
+    support = constraints.boolean
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        return True
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        return support_values(0, 1, self.batch_shape, expand)
+
+    @property
+    def mean(self) -> Any:
+        return jnp.broadcast_to(self.probs, self.batch_shape)
+
+    @property
+    def variance(self) -> Any:
+        return jnp.broadcast_to(self.probs * (1 - self.probs), self.batch_shape)
+
+    @property
+    def mode(self) -> Any:
+        return jnp.broadcast_to(jnp.greater(self.probs, 0.5).astype(int), self.batch_shape)
+
+
+def _on_boolean(value: Any, log_mass: Any) -> Any:
+    return jnp.where(jnp.equal(value, 0) | jnp.equal(value, 1), log_mass, -jnp.inf)
+
+
+class BernoulliProbs(_Bernoulli):
+    """1 with probability `probs`, else 0.
+
+    Parameters
+    ----------
+    probs
+        Probability of 1, from 0 to 1.
+    """
+
+    arg_constraints = {"probs": constraints.unit_interval}
+
+    probs: ArrayLike
+
+    def __init__(self, probs: ArrayLike, *, validate_args: bool | None = None) -> None:
+        self._set_parameters(validate_args, probs=probs)
+
+    @property
+    def logits(self) -> Any:
+        """Log odds of 1."""
+        return jnp.log(self.probs) - jnp.log1p(-self.probs)
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        draws = jax.random.bernoulli(key, self.probs, self.shape(sample_shape))
+        return draws.astype(int)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        # Each logarithm sees its probability only where the value asks for it, so that neither
+        # probs = 0 with value 0 nor probs = 1 with value 1 gives a NaN gradient.
+        one = jnp.equal(value, 1)
+        return _on_boolean(value, jnp.log(jnp.where(one, self.probs, 1 - self.probs)))
+
+    def entropy(self) -> Any:
+        return -(xlogy(self.probs, self.probs) + xlog1py(1 - self.probs, -self.probs))
+
+
+class BernoulliLogits(_Bernoulli):
+    """1 with probability ``1 / (1 + exp(-logits))``, else 0.
+
+    Parameters
+    ----------
+    logits
+        Log odds of 1.
+    """
+
+    arg_constraints = {"logits": constraints.real}
+
+    logits: ArrayLike
+
+    def __init__(self, logits: ArrayLike, *, validate_args: bool | None = None) -> None:
+        self._set_parameters(validate_args, logits=logits)
+
+    @property
+    def probs(self) -> Any:
+        """Probability of 1."""
+        return jax.nn.sigmoid(self.logits)
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        draws = jax.random.bernoulli(key, self.probs, self.shape(sample_shape))
+        return draws.astype(int)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        return _on_boolean(value, value * self.logits - jax.nn.softplus(self.logits))
+
+    def entropy(self) -> Any:
+        return jax.nn.softplus(self.logits) - self.probs * self.logits
+
+
+def Bernoulli(  # noqa: N802 -- stands for a class
+    probs: ArrayLike | None = None,
+    logits: ArrayLike | None = None,
+    *,
+    validate_args: bool | None = None,
+) -> Distribution:
+    """Bernoulli distribution, by exactly one of `probs` and `logits`."""
+    return choose(
+        BernoulliProbs, BernoulliLogits, probs=probs, logits=logits, validate_args=validate_args
+    )

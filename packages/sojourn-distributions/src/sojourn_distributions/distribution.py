@@ -1,0 +1,728 @@
+"""The base class of distributions, and the three wrappers that change their shape or weight.
+
+Shapes follow one vocabulary: a sample has shape ``sample_shape + batch_shape + event_shape``;
+the event is what the distribution draws jointly, the batch counts independent draws that may
+have different parameters, and `log_prob` has one number per element of sample and batch.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sojourn_distributions import constraints
+from sojourn_distributions.arrays import (
+    Array,
+    ArrayLike,
+    float_dtype,
+    is_concrete,
+    namespace,
+    on_host,
+)
+from sojourn_distributions.constraints import Constraint
+from sojourn_distributions.pytree import PytreeNode
+from sojourn_distributions.validation import enable_validation, first_violation, is_validating
+
+__all__ = [
+    "Distribution",
+    "ExpandedDistribution",
+    "Independent",
+    "MaskedDistribution",
+    "sum_rightmost",
+]
+
+Shape = tuple[int, ...]
+
+
+def sum_rightmost(x: Any, ndims: int) -> Any:
+    """Sum over the last `ndims` dimensions."""
+    return jnp.sum(x, axis=tuple(range(-ndims, 0))) if ndims else x
+
+
+class Distribution(PytreeNode):
+    """A probability distribution over arrays.
+
+    A subclass states `arg_constraints`, `support` and `reparametrized_params`, takes its
+    parameters in `__init__` through `_set_parameters`, and writes `sample` and `log_prob`; every
+    other method has a default or says that it is not available. The batch shape follows from the
+    shapes of the parameters; one whose event is not a scalar also writes `_event_shape`.
+
+    A distribution is a pytree whose leaves are the parameters as given: building one from Python
+    or NumPy numbers creates no JAX array.
+
+    Parameters
+    ----------
+    batch_shape, event_shape
+        Shapes, for a subclass that computes them itself.
+    validate_args
+        Check concrete parameters against `arg_constraints`: True always, False never, None as
+        `enable_validation` says (on unless turned off). Traced parameters are not checked.
+
+    Raises
+    ------
+    ValueError
+        If a concrete parameter violates its constraint, or the parameters do not broadcast.
+    """
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+    reparametrized_params: ClassVar[list[str]] = []
+    # Further attributes that are leaves / static, beside the parameters; gathered over the bases.
+    pytree_data_fields: ClassVar[tuple[str, ...]] = ()
+    pytree_aux_fields: ClassVar[tuple[str, ...]] = ()
+
+    _given: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        batch_shape: Shape = (),
+        event_shape: Shape = (),
+        *,
+        validate_args: bool | None = None,
+    ) -> None:
+        self._stored_batch_shape = tuple(batch_shape)
+        self._stored_event_shape = tuple(event_shape)
+        self._finish(validate_args)
+
+    def _set_parameters(self, validate_args: bool | None, /, **parameters: ArrayLike) -> None:
+        """Store the parameters that are not None, derive the shapes and validate."""
+        for name, value in parameters.items():
+            if value is not None:
+                setattr(self, name, np.asarray(value) if isinstance(value, list | tuple) else value)
+        self._finish(validate_args)
+        try:
+            self.batch_shape  # noqa: B018 -- computed here so that a mismatch is reported early
+        except ValueError as error:
+            shapes = {name: np.shape(value) for name, value in self.get_args().items()}
+            raise ValueError(
+                f"{type(self).__name__}: parameter shapes {shapes} do not broadcast together; "
+                "make their batch dimensions equal or 1"
+            ) from error
+
+    def _finish(self, validate_args: bool | None) -> None:
+        self._given = frozenset(name for name in self.arg_constraints if name in self.__dict__)
+        self._validate_args = validate_args
+        if is_validating() if validate_args is None else validate_args:
+            self.validate_args(strict=False)
+
+    # --- pytree --------------------------------------------------------------------------
+
+    @classmethod
+    def gather_pytree_data_fields(cls) -> tuple[str, ...]:
+        """`pytree_data_fields` of the class and its bases."""
+        return _gather(cls, "pytree_data_fields")
+
+    @classmethod
+    def gather_pytree_aux_fields(cls) -> tuple[str, ...]:
+        """`pytree_aux_fields` of the class and its bases."""
+        return _gather(cls, "pytree_aux_fields")
+
+    def _data_fields(self) -> tuple[str, ...]:
+        # A parameter cached later by a lazy property is not part of the structure.
+        parameters = tuple(
+            name
+            for name in self.arg_constraints
+            if name in self._given
+            or not isinstance(getattr(type(self), name, None), functools.cached_property)
+        )
+        return tuple(dict.fromkeys(parameters + self.gather_pytree_data_fields()))
+
+    def _aux_fields(self) -> tuple[str, ...]:
+        stored = ("_given", "_validate_args", "_stored_batch_shape", "_stored_event_shape")
+        return stored + self.gather_pytree_aux_fields()
+
+    def get_args(self) -> dict[str, Any]:
+        """Parameters that were given, by name."""
+        return {name: getattr(self, name) for name in self.arg_constraints if name in self._given}
+
+    # --- shapes --------------------------------------------------------------------------
+
+    @property
+    def batch_shape(self) -> Shape:
+        """Shape of independent draws that may differ in their parameters."""
+        stored = self.__dict__.get("_stored_batch_shape")
+        if stored is None:
+            # Not part of the pytree: under vmap the parameters, and so this shape, change.
+            stored = self.__dict__.get("_cached_batch_shape")
+            if stored is None:
+                stored = self.__dict__["_cached_batch_shape"] = self._batch_shape()
+        return stored
+
+    @property
+    def event_shape(self) -> Shape:
+        """Shape of one draw."""
+        stored = self.__dict__.get("_stored_event_shape")
+        return self._event_shape() if stored is None else stored
+
+    def _batch_shape(self) -> Shape:
+        shapes = []
+        for name, value in self.get_args().items():
+            constraint = self.arg_constraints[name]
+            event_dim = 0 if constraints.is_dependent(constraint) else constraint.event_dim
+            shape = np.shape(value)
+            shapes.append(shape[: len(shape) - event_dim])
+        return np.broadcast_shapes(*shapes)
+
+    def _event_shape(self) -> Shape:
+        return ()
+
+    @property
+    def event_dim(self) -> int:
+        """Number of dimensions of an event."""
+        return len(self.event_shape)
+
+    def shape(self, sample_shape: Shape = ()) -> Shape:
+        """Shape of a sample: ``sample_shape + batch_shape + event_shape``."""
+        return tuple(sample_shape) + self.batch_shape + self.event_shape
+
+    @classmethod
+    def infer_shapes(cls, *args: Any, **kwargs: Any) -> tuple[Shape, Shape]:
+        """Batch and event shape for given shapes of the parameters.
+
+        Examples
+        --------
+        >>> import sojourn_distributions as dist
+        >>> dist.Normal.infer_shapes((2, 1), scale=(3,))
+        ((2, 3), ())
+        """
+
+        def stand_in(shape: Any) -> Any:
+            return np.broadcast_to(0.0, shape) if isinstance(shape, tuple) else shape
+
+        instance = cls(
+            *map(stand_in, args),
+            **{name: stand_in(shape) for name, shape in kwargs.items()},
+            validate_args=False,
+        )
+        return instance.batch_shape, instance.event_shape
+
+    @property
+    def _dtype(self) -> Any:
+        """Floating type of samples: what the parameters promote to."""
+        return float_dtype(*jax.tree.leaves(self))
+
+    # --- what a distribution is ----------------------------------------------------------
+
+    @property
+    def support(self) -> Any:
+        """Constraint that every value with positive probability satisfies."""
+        raise NotImplementedError(f"{type(self).__name__} does not state its support")
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether the support is countable."""
+        return self.support.is_discrete
+
+    @property
+    def has_rsample(self) -> bool:
+        """Whether samples are differentiable in every parameter."""
+        return set(self.arg_constraints) <= set(self.reparametrized_params)
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        """Whether `enumerate_support` lists the values of a finite support."""
+        return False
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        """Draw, with a key of `jax.random`; shape ``sample_shape + batch_shape + event_shape``."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be sampled")
+
+    def sample_with_intermediates(self, key: Array, sample_shape: Shape = ()) -> tuple[Any, Any]:
+        """Draw, and return with the draw what spares `log_prob` an inversion (or nothing)."""
+        return self.sample(key, sample_shape), []
+
+    def rsample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        """Draw as a differentiable function of the parameters."""
+        if self.has_rsample:
+            return self.sample(key, sample_shape)
+        raise NotImplementedError(
+            f"samples of {type(self).__name__} are not differentiable in all of its parameters"
+        )
+
+    def __call__(
+        self, rng_key: Array, sample_shape: Shape = (), sample_intermediates: bool = False
+    ) -> Any:
+        """Draw, as the `sample` statement of a model does."""
+        if sample_intermediates:
+            return self.sample_with_intermediates(rng_key, sample_shape)
+        return self.sample(rng_key, sample_shape)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        """Log density or mass of values; shape ``sample_shape + batch_shape``."""
+        raise self._unavailable("log_prob")
+
+    @property
+    def mean(self) -> Any:
+        """Mean, of shape ``batch_shape + event_shape``."""
+        raise self._unavailable("mean")
+
+    @property
+    def variance(self) -> Any:
+        """Variance of each element, of shape ``batch_shape + event_shape``."""
+        raise self._unavailable("variance")
+
+    @property
+    def mode(self) -> Any:
+        """A point of highest density, of shape ``batch_shape + event_shape``."""
+        raise self._unavailable("mode")
+
+    def entropy(self) -> Any:
+        """Differential or Shannon entropy in nats, of shape ``batch_shape``."""
+        raise self._unavailable("entropy")
+
+    def cdf(self, value: ArrayLike) -> Any:
+        """Probability of at most `value`."""
+        raise self._unavailable("cdf")
+
+    def log_cdf(self, value: ArrayLike) -> Any:
+        """Log of `cdf`; exact in the far lower tail where a distribution overrides it."""
+        return jnp.log(self.cdf(value))
+
+    def icdf(self, q: ArrayLike) -> Any:
+        """Value with probability `q` below it."""
+        raise self._unavailable("icdf")
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        """Values of a finite support along a new leading dimension.
+
+        Shape ``(size,) + batch_shape + event_shape``; with ``expand=False`` the batch
+        dimensions are 1.
+        """
+        raise self._unavailable("enumerate_support")
+
+    def _unavailable(self, what: str) -> NotImplementedError:
+        return NotImplementedError(f"{type(self).__name__} has no {what}")
+
+    # --- wrappers ------------------------------------------------------------------------
+
+    def expand(self, batch_shape: Shape) -> Distribution:
+        """Same distribution with a larger batch of independent draws.
+
+        The parameters are not copied. Raises ValueError if `batch_shape` is not one that the
+        present batch shape broadcasts to.
+        """
+        batch_shape = tuple(batch_shape)
+        if batch_shape == self.batch_shape:
+            return self
+        return ExpandedDistribution(self, batch_shape)
+
+    def expand_by(self, sample_shape: Shape) -> Distribution:
+        """Expand with `sample_shape` to the left of the batch shape."""
+        return self.expand(tuple(sample_shape) + self.batch_shape)
+
+    def to_event(self, reinterpreted_batch_ndims: int | None = None) -> Distribution:
+        """Make the last batch dimensions (all, if None) part of the event."""
+        if reinterpreted_batch_ndims is None:
+            reinterpreted_batch_ndims = len(self.batch_shape)
+        if reinterpreted_batch_ndims == 0:
+            return self
+        return Independent(self, reinterpreted_batch_ndims)
+
+    def mask(self, mask: ArrayLike) -> Distribution:
+        """Count the log density only where `mask` (a bool or boolean array) is True."""
+        return self if mask is True else MaskedDistribution(self, mask)
+
+    # --- validation ----------------------------------------------------------------------
+
+    def validate_args(self, strict: bool = True) -> None:
+        """Raise ValueError if a concrete parameter violates its constraint.
+
+        With `strict`, a traced parameter, which cannot be checked, is a RuntimeError.
+        """
+        for name, value in self.get_args().items():
+            constraint = self.arg_constraints[name]
+            if constraints.is_dependent(constraint):
+                continue
+            if not is_concrete(value):
+                if strict:
+                    raise RuntimeError(
+                        f"{type(self).__name__}: cannot validate traced parameter {name!r}; "
+                        "validate outside jit, or with strict=False"
+                    )
+                continue
+            if np.ndim(value) < constraint.event_dim:
+                raise ValueError(
+                    f"{type(self).__name__} distribution got invalid {name} parameter: needs at "
+                    f"least {constraint.event_dim} dimension(s), got shape {np.shape(value)}"
+                )
+            found = first_violation(value, constraint)
+            if found is not None:
+                raise ValueError(
+                    f"{type(self).__name__} distribution got invalid {name} parameter: "
+                    + _complaint(name, found, constraint, np.shape(value))
+                )
+
+    def _validate_order(self, lower: str, upper: str, *, strict: bool = True) -> None:
+        """Raise ValueError unless one concrete parameter is below (or at) the other."""
+        bounds = [self.get_args().get(lower), self.get_args().get(upper)]
+        if not all(map(is_concrete, bounds)):
+            return
+        low, high = np.broadcast_arrays(*map(on_host, bounds))
+        violated = ~((low < high) if strict else (low <= high))
+        if violated.any():
+            index = tuple(int(i) for i in np.argwhere(violated)[0])
+            place = f"[{', '.join(map(str, index))}]" if index else ""
+            relation = "below" if strict else "at most"
+            raise ValueError(
+                f"{type(self).__name__} distribution got invalid {lower} and {upper} parameters: "
+                f"{lower} must be {relation} {upper}, but {lower}{place} = {low[index]} and "
+                f"{upper}{place} = {high[index]}"
+            )
+
+    def validate_sample(self, value: ArrayLike, mask: ArrayLike = True) -> None:
+        """Raise ValueError if a concrete value, not masked out, lies outside the support.
+
+        A traced value or mask, or a support with traced bounds, cannot be checked and passes.
+
+        Parameters
+        ----------
+        value
+            Shape ``sample_shape + batch_shape + event_shape``, or one that broadcasts to it.
+        mask
+            Over the batch: elements that are False are not judged.
+        """
+        if not (is_concrete(value) and is_concrete(mask)):
+            return
+        support = self.support
+        if np.ndim(value) < support.event_dim:
+            raise ValueError(
+                f"{type(self).__name__}: a value needs at least {support.event_dim} dimension(s) "
+                f"(event shape {self.event_shape}), got shape {np.shape(value)}"
+            )
+        found = first_violation(value, support, mask)
+        if found is not None:
+            raise ValueError(
+                f"{type(self).__name__} distribution got a value outside its support: "
+                + _complaint("value", found, support, np.shape(value))
+            )
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Same as `enable_validation`."""
+        enable_validation(value)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} with batch shape {self.batch_shape} "
+            f"and event shape {self.event_shape}>"
+        )
+
+
+def _gather(cls: type, name: str) -> tuple[str, ...]:
+    """Union over the bases of a class-level tuple of names, the outermost base first."""
+    names = (field for base in reversed(inspect.getmro(cls)) for field in vars(base).get(name, ()))
+    return tuple(dict.fromkeys(names))
+
+
+def _complaint(name: str, found: tuple[Shape, Any], constraint: Constraint, shape: Shape) -> str:
+    index, value = found
+    place = f"{name}[{', '.join(map(str, index))}]" if index else name
+    return f"must satisfy {constraint!r}, but {place} = {value} (shape {shape})"
+
+
+class ExpandedDistribution(Distribution):
+    """A distribution repeated independently to a larger batch shape.
+
+    Parameters
+    ----------
+    base_dist
+        The distribution to repeat; left as it is.
+    batch_shape
+        A shape that ``base_dist.batch_shape`` broadcasts to.
+    """
+
+    pytree_data_fields = ("base_dist",)
+
+    def __init__(self, base_dist: Distribution, batch_shape: Shape = ()) -> None:
+        batch_shape = tuple(batch_shape)
+        if isinstance(base_dist, ExpandedDistribution):
+            _check_broadcast(base_dist.batch_shape, batch_shape)
+            base_dist = base_dist.base_dist
+        _check_broadcast(base_dist.batch_shape, batch_shape)
+        self.base_dist = base_dist
+        super().__init__(batch_shape, base_dist.event_shape, validate_args=False)
+
+    def _aux_fields(self) -> tuple[str, ...]:
+        # The event shape follows the base, which vmap may change.
+        return tuple(name for name in super()._aux_fields() if name != "_stored_event_shape")
+
+    def _event_shape(self) -> Shape:
+        return self.base_dist.event_shape
+
+    @property
+    def support(self) -> Any:
+        return self.base_dist.support
+
+    @property
+    def has_rsample(self) -> bool:
+        return self.base_dist.has_rsample
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        return self.base_dist.has_enumerate_support
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        return self.sample_with_intermediates(key, sample_shape)[0]
+
+    def sample_with_intermediates(self, key: Array, sample_shape: Shape = ()) -> tuple[Any, Any]:
+        sample_shape = tuple(sample_shape)
+        new, old = self.batch_shape, self.base_dist.batch_shape
+        old = (1,) * (len(new) - len(old)) + old
+        # Dimensions to repeat are drawn as sample dimensions and then moved into their place.
+        repeated = [dim for dim in range(len(new)) if old[dim] == 1 and new[dim] != 1]
+        kept = [dim for dim in range(len(new)) if dim not in repeated]
+        drawn = self.base_dist.sample_with_intermediates(
+            key, sample_shape + tuple(new[dim] for dim in repeated)
+        )
+        first = len(sample_shape)
+        order = tuple(first + (repeated + kept).index(dim) for dim in range(len(new)))
+        batch_now = tuple(new[dim] for dim in repeated + kept)
+        lead = first + len(repeated) + len(self.base_dist.batch_shape)
+
+        def place(x: Any) -> Any:
+            event = tuple(range(first + len(new), first + len(new) + x.ndim - lead))
+            x = x.reshape(x.shape[:first] + batch_now + x.shape[lead:])
+            return x.transpose(tuple(range(first)) + order + event)
+
+        return jax.tree.map(place, drawn)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        log_prob = self.base_dist.log_prob(value, intermediates)
+        shape = np.shape(value)
+        batch = shape[: len(shape) - self.event_dim]
+        return jnp.broadcast_to(log_prob, np.broadcast_shapes(batch, self.batch_shape))
+
+    def _broadcast(self, statistic: Any) -> Any:
+        return jnp.broadcast_to(statistic, self.batch_shape + self.event_shape)
+
+    @property
+    def mean(self) -> Any:
+        return self._broadcast(self.base_dist.mean)
+
+    @property
+    def variance(self) -> Any:
+        return self._broadcast(self.base_dist.variance)
+
+    @property
+    def mode(self) -> Any:
+        return self._broadcast(self.base_dist.mode)
+
+    def entropy(self) -> Any:
+        return jnp.broadcast_to(self.base_dist.entropy(), self.batch_shape)
+
+    def cdf(self, value: ArrayLike) -> Any:
+        return self.base_dist.cdf(value)
+
+    def log_cdf(self, value: ArrayLike) -> Any:
+        return self.base_dist.log_cdf(value)
+
+    def icdf(self, q: ArrayLike) -> Any:
+        return self.base_dist.icdf(q)
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        values = self.base_dist.enumerate_support(expand=False)
+        event_shape = self.event_shape
+        values = values.reshape(values.shape[:1] + (1,) * len(self.batch_shape) + event_shape)
+        if expand:
+            xp = namespace(values)
+            values = xp.broadcast_to(values, values.shape[:1] + self.batch_shape + event_shape)
+        return values
+
+
+def _check_broadcast(old: Shape, new: Shape) -> None:
+    try:
+        fits = np.broadcast_shapes(old, new) == new
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"cannot expand a distribution of batch shape {old} to {new}")
+
+
+class Independent(Distribution):
+    """A distribution whose last batch dimensions count as part of the event.
+
+    Parameters
+    ----------
+    base_dist
+        The distribution.
+    reinterpreted_batch_ndims
+        How many batch dimensions move to the event; at most ``len(base_dist.batch_shape)``.
+    """
+
+    pytree_data_fields = ("base_dist",)
+    pytree_aux_fields = ("reinterpreted_batch_ndims",)
+
+    def __init__(
+        self,
+        base_dist: Distribution,
+        reinterpreted_batch_ndims: int,
+        *,
+        validate_args: bool | None = None,
+    ) -> None:
+        if not 0 <= reinterpreted_batch_ndims <= len(base_dist.batch_shape):
+            raise ValueError(
+                f"cannot move {reinterpreted_batch_ndims} batch dimension(s) to the event of a "
+                f"{type(base_dist).__name__} with batch shape {base_dist.batch_shape}"
+            )
+        self.base_dist = base_dist
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
+        self._set_parameters(validate_args)
+
+    def _batch_shape(self) -> Shape:
+        shape = self.base_dist.batch_shape
+        return shape[: len(shape) - self.reinterpreted_batch_ndims]
+
+    def _event_shape(self) -> Shape:
+        shape = self.base_dist.batch_shape
+        return shape[len(shape) - self.reinterpreted_batch_ndims :] + self.base_dist.event_shape
+
+    @property
+    def support(self) -> Any:
+        return constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims)
+
+    @property
+    def has_rsample(self) -> bool:
+        return self.base_dist.has_rsample
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        return self.base_dist.has_enumerate_support
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        return self.base_dist.sample(key, sample_shape)
+
+    def sample_with_intermediates(self, key: Array, sample_shape: Shape = ()) -> tuple[Any, Any]:
+        return self.base_dist.sample_with_intermediates(key, sample_shape)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        log_prob = self.base_dist.log_prob(value, intermediates)
+        return sum_rightmost(log_prob, self.reinterpreted_batch_ndims)
+
+    @property
+    def mean(self) -> Any:
+        return self.base_dist.mean
+
+    @property
+    def variance(self) -> Any:
+        return self.base_dist.variance
+
+    @property
+    def mode(self) -> Any:
+        return self.base_dist.mode
+
+    def entropy(self) -> Any:
+        return sum_rightmost(
+            jnp.broadcast_to(self.base_dist.entropy(), self.base_dist.batch_shape),
+            self.reinterpreted_batch_ndims,
+        )
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        if self.reinterpreted_batch_ndims:
+            raise NotImplementedError(
+                f"the support of a batch of {type(self.base_dist).__name__} taken as one event "
+                "is a product that grows exponentially and is not enumerated; "
+                "keep the dimensions in the batch (a plate) instead of to_event"
+            )
+        return self.base_dist.enumerate_support(expand)
+
+
+class MaskedDistribution(Distribution):
+    """A distribution whose log density counts only where a mask is True.
+
+    Values that are masked out may be anything, NaN included: neither the log density nor its
+    gradient sees them.
+
+    Parameters
+    ----------
+    base_dist
+        The distribution.
+    mask
+        A bool or boolean array that broadcasts with the batch shape.
+    """
+
+    pytree_data_fields = ("base_dist", "_mask")
+    pytree_aux_fields = ("_static_mask",)
+
+    def __init__(self, base_dist: Distribution, mask: ArrayLike) -> None:
+        # A plain bool is part of the structure: with False the density is never computed.
+        if isinstance(mask, bool | np.bool_):
+            self._static_mask = bool(mask)
+        else:
+            if jnp.result_type(mask) != np.bool_:
+                raise ValueError(f"a mask must be boolean, got {jnp.result_type(mask)}")
+            self._mask = mask
+            base_dist = base_dist.expand(np.broadcast_shapes(np.shape(mask), base_dist.batch_shape))
+        self.base_dist = base_dist
+        self._set_parameters(False)
+
+    @property
+    def _mask_value(self) -> Any:
+        return self.__dict__.get("_static_mask", self.__dict__.get("_mask"))
+
+    def _batch_shape(self) -> Shape:
+        return self.base_dist.batch_shape
+
+    def _event_shape(self) -> Shape:
+        return self.base_dist.event_shape
+
+    @property
+    def support(self) -> Any:
+        return self.base_dist.support
+
+    @property
+    def has_rsample(self) -> bool:
+        return self.base_dist.has_rsample
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        return self.base_dist.has_enumerate_support
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        return self.base_dist.sample(key, sample_shape)
+
+    def sample_with_intermediates(self, key: Array, sample_shape: Shape = ()) -> tuple[Any, Any]:
+        return self.base_dist.sample_with_intermediates(key, sample_shape)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        mask = self._mask_value
+        if mask is True:
+            return self.base_dist.log_prob(value, intermediates)
+        shape = np.shape(value)
+        batch = np.broadcast_shapes(shape[: len(shape) - self.event_dim], self.batch_shape)
+        if mask is False:
+            return jnp.zeros(batch, self._dtype)
+        # Masked-out values are replaced before the density sees them, so that a NaN among them
+        # reaches neither the result nor, through 0 * NaN, the gradient.
+        over_event = mask.reshape(np.shape(mask) + (1,) * self.event_dim)
+        value = jnp.where(over_event, value, self.support.feasible_like(value))
+        return jnp.where(mask, self.base_dist.log_prob(value), 0.0)
+
+    def validate_sample(self, value: ArrayLike, mask: ArrayLike = True) -> None:
+        own = self._mask_value
+        if is_concrete(mask) and is_concrete(own):
+            self.base_dist.validate_sample(value, np.logical_and(mask, own))
+
+    @property
+    def mean(self) -> Any:
+        return self.base_dist.mean
+
+    @property
+    def variance(self) -> Any:
+        return self.base_dist.variance
+
+    @property
+    def mode(self) -> Any:
+        return self.base_dist.mode
+
+    def cdf(self, value: ArrayLike) -> Any:
+        return self.base_dist.cdf(value)
+
+    def icdf(self, q: ArrayLike) -> Any:
+        return self.base_dist.icdf(q)
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        return self.base_dist.enumerate_support(expand)

@@ -1,0 +1,3 @@
+"""Distributions on vectors and matrices, a family per file."""
+
+__all__: list[str] = []
