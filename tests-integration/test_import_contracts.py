@@ -23,3 +23,14 @@ def test_every_package_is_checked():
 def test_every_package_has_its_layer():
     layers = [name for layer in contract("packages")["layers"] for name in layer.split(" | ")]
     assert sorted(layers) == sorted(MODULES)
+
+
+@pytest.mark.parametrize("package", sorted(MODULES))
+def test_a_package_of_several_modules_has_an_order(package):
+    (folder,) = ROOT.glob(f"packages/*/src/{package}")
+    modules = [path for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()]
+    if {path.stem for path in modules} <= {"__init__", "_version", "__pycache__"}:
+        return
+    order = contract(package)
+    assert order["containers"] == [package]
+    assert order["exhaustive"] is True
