@@ -94,7 +94,7 @@ def lint(session: nox.Session) -> None:
 def imports(session: nox.Session) -> None:
     """Check who imports whom, between packages and inside them."""
     session.install(*group("imports"))
-    session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(SOURCES)})
+    session.run("lint-imports", "--no-logo", env={"PYTHONPATH": os.pathsep.join(SOURCES)})
 
 
 @nox.session
