@@ -15,7 +15,7 @@ from sojourn_hmc.hmc import HMC
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
-from sojourn_hmc.target import PotentialTarget, Setup, Target
+from sojourn_hmc.target import Potential, PotentialTarget, Setup, Target
 
 __all__ = [
     "HMC",
@@ -25,6 +25,7 @@ __all__ = [
     "HMCState",
     "HamiltonianKernel",
     "MCMCKernel",
+    "Potential",
     "PotentialTarget",
     "SamplingWarning",
     "Setup",

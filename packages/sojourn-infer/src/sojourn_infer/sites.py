@@ -1,0 +1,90 @@
+"""Which sites of a trace a sampler moves, and the abstract trace that finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from sojourn_primitives import Message, Trace, handlers
+
+Model = Callable[..., Any]
+SiteValue = Callable[[Message], Any]
+
+
+def is_latent(site: Message) -> bool:
+    """Whether a site is a random variable without data."""
+    return site["type"] == "sample" and not site["is_observed"]
+
+
+def latent_sites(trace: Trace) -> dict[str, Message]:
+    """The latent sites of a trace, in the order of execution."""
+    return {name: site for name, site in trace.items() if is_latent(site)}
+
+
+def observed_sites(trace: Trace) -> dict[str, Message]:
+    """The observed sites of a trace, in the order of execution."""
+    return {
+        name: site
+        for name, site in trace.items()
+        if site["type"] == "sample" and site["is_observed"]
+    }
+
+
+def abstract_trace(model: Model, args: tuple, kwargs: dict, latent_value: SiteValue) -> Trace:
+    """Run a model on abstract latent values: no operation runs and nothing compiles.
+
+    Data stay concrete, so that Python control flow on data works and observed values can be read.
+
+    Parameters
+    ----------
+    model : Callable
+        The model.
+    args, kwargs
+        Its arguments.
+    latent_value : Callable
+        Gives a latent site its value, or None for a draw from its prior.
+
+    Returns
+    -------
+    dict
+        The trace; values of latent sites have a shape and a dtype, but no numbers.
+    """
+    trace: Trace = {}
+
+    def run(key: jax.Array) -> None:
+        seeded = handlers.seed(model, rng_seed=key)
+        valued = handlers.substitute(seeded, substitute_fn=only_latent(latent_value))
+        try:
+            with handlers.trace() as recorded:
+                try:
+                    valued(*args, **kwargs)
+                finally:
+                    trace.update(recorded)
+        except Exception as error:
+            error.add_note(_where(model, args, kwargs, trace))
+            raise
+
+    jax.eval_shape(run, jax.eval_shape(jax.random.key, 0))
+    return trace
+
+
+def only_latent(latent_value: SiteValue) -> SiteValue:
+    """Restrict a function of sites to latent ones."""
+    return lambda site: latent_value(site) if is_latent(site) else None
+
+
+def _where(model: Model, args: tuple, kwargs: dict, trace: Trace) -> str:
+    name = getattr(model, "__name__", repr(model))
+    given = [_describe(value) for value in args]
+    given += [f"{key}={_describe(value)}" for key, value in kwargs.items()]
+    last = f"after site {list(trace)[-1]!r}" if trace else "before its first site"
+    return f"This happened while running the model {name}({', '.join(given)}), {last}."
+
+
+def _describe(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if shape is not None and hasattr(value, "dtype"):
+        return f"{value.dtype}[{','.join(map(str, shape))}]"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,83 @@
+"""Between a model's own space and the unconstrained space that samplers move in.
+
+The support of a site may depend on sites before it, so both directions run the model: each site's
+transform is made from the support that the site has in that very run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from sojourn_distributions import biject_to
+from sojourn_primitives import Message, Trace, handlers
+
+from sojourn_infer.density import scaled_sum, trace_log_density
+from sojourn_infer.sites import Model, SiteValue, is_latent, latent_sites, only_latent
+
+
+def constrained_trace(
+    model: Model, args: tuple, kwargs: dict, unconstrained: dict[str, Any]
+) -> Trace:
+    """Trace a model at unconstrained values of its latent sites.
+
+    Whatever else needs randomness (a plate that subsamples) takes it from a fixed seed.
+    """
+
+    def value(site: Message) -> Any:
+        if site["name"] not in unconstrained:
+            raise ValueError(
+                f"latent site {site['name']!r} has no value: there are values for "
+                f"{list(unconstrained)}. A model must have the same sites in every run"
+            )
+        return biject_to(site["fn"].support)(unconstrained[site["name"]])
+
+    seeded = handlers.seed(model, rng_seed=0)
+    valued = handlers.substitute(seeded, substitute_fn=only_latent(value))
+    return handlers.trace(valued).get_trace(*args, **kwargs)
+
+
+def unconstrained_log_density(trace: Trace, unconstrained: dict[str, Any]) -> jax.Array:
+    """Log density of a `constrained_trace` on the unconstrained space, Jacobian included.
+
+    A site's Jacobian term is scaled as its log density is: both stand for the same number of
+    elements of a subsampled plate.
+    """
+    density = trace_log_density(trace)
+    for name, site in latent_sites(trace).items():
+        transform = biject_to(site["fn"].support)
+        jacobian = transform.log_abs_det_jacobian(unconstrained[name], site["value"])
+        density = density + scaled_sum(site, jacobian)
+    return density
+
+
+def reported_values(trace: Trace) -> dict[str, Any]:
+    """What a user reads of a trace: latent and deterministic values by name."""
+    return {
+        name: site["value"]
+        for name, site in trace.items()
+        if is_latent(site) or site["type"] == "deterministic"
+    }
+
+
+def unconstrained_values(
+    model: Model, args: tuple, kwargs: dict, key: jax.Array, latent_value: SiteValue
+) -> dict[str, jax.Array]:
+    """Run a model with latent values from ``latent_value`` and map them to unconstrained space.
+
+    Parameters
+    ----------
+    model, args, kwargs
+        The model and its arguments.
+    key : Array
+        Randomness for the run.
+    latent_value : Callable
+        Gives a latent site its (constrained) value, or None for a draw from its prior.
+    """
+    seeded = handlers.seed(model, rng_seed=key)
+    valued = handlers.substitute(seeded, substitute_fn=only_latent(latent_value))
+    trace = handlers.trace(valued).get_trace(*args, **kwargs)
+    return {
+        name: biject_to(site["fn"].support).inv(site["value"])
+        for name, site in latent_sites(trace).items()
+    }
