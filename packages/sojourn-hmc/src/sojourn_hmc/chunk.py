@@ -180,7 +180,8 @@ class Programs:
         return self._kernel.postprocess_fn(model_args, model_kwargs)(sample)
 
     def _trace_constrain(self, samples: Any, data: tuple) -> Any:
-        return jax.vmap(self._constrain_one, (0, None))(samples, data)
+        # The size is given because a sample may be empty: a model of deterministic sites only.
+        return jax.vmap(self._constrain_one, (0, None), axis_size=self.block)(samples, data)
 
 
 def is_key_batch(keys: jax.Array) -> bool:

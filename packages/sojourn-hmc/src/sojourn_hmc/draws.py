@@ -26,6 +26,8 @@ class Store:
 
     def __init__(self, num_chains: int, num_draws: int, sample_shape: Any, batched: bool):
         skip = 1 if batched else 0
+        self.num_chains = num_chains
+        self.num_draws = num_draws
         self.batched = batched
         self.fields = jax.tree.map(
             lambda leaf: np.empty((num_chains, num_draws, *leaf.shape[skip:]), leaf.dtype),
@@ -42,21 +44,20 @@ class Store:
 
         jax.tree.map(copy, self.fields, rows)
 
-    def head(self, num_draws: int) -> Any:
-        """The fields with only the first ``num_draws`` draws of every chain."""
-        return jax.tree.map(lambda field: field[:, :num_draws], self.fields)
+    def cut(self, num_draws: int) -> None:
+        """Forget all but the first ``num_draws`` draws of every chain."""
+        self.num_draws = num_draws
+        self.fields = jax.tree.map(lambda field: field[:, :num_draws], self.fields)
 
 
-def constrain(programs: Programs, data: tuple, samples: Any) -> Any:
+def constrain(
+    programs: Programs, data: tuple, samples: Any, num_chains: int, num_draws: int
+) -> Any:
     """Map unconstrained samples ``(chains, draws, ...)`` to the values that a user reads.
 
     Works through blocks of one size, the last one filled up with copies of its last sample, so that
     runs of any length share one program.
     """
-    leaves = jax.tree.leaves(samples)
-    if not leaves:
-        return samples
-    num_chains, num_draws = leaves[0].shape[:2]
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), samples)
     total, block = num_chains * num_draws, programs.block
     parts = []

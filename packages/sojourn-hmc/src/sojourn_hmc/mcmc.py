@@ -265,19 +265,21 @@ class MCMC:
                 self._keep_completed(programs, data, fields, store)
                 raise
         progress.close()
-        self._collect(programs, data, fields, store.fields)
+        self._collect(programs, data, fields, store)
         self._warn_of_divergences()
 
-    def _collect(self, programs: Programs, data: tuple, fields: Fields, collected: Any) -> None:
-        unconstrained = collected[0]
+    def _collect(self, programs: Programs, data: tuple, fields: Fields, store: Store) -> None:
+        unconstrained, *others = store.fields
         self._sites = tuple(unconstrained) if isinstance(unconstrained, dict) else None
-        samples = constrain(programs, data, unconstrained)
+        samples = constrain(
+            programs, data, unconstrained, store.num_chains, store.num_draws
+        )
         for site in fields.excluded:
             if site not in samples:
                 raise ValueError(f"'~{site}' excludes an unknown site; there are {list(samples)}")
             del samples[site]
         self._samples = samples
-        self._extra_fields = dict(zip(fields.names[1:], collected[1:], strict=True))
+        self._extra_fields = dict(zip(fields.names[1:], others, strict=True))
 
     def _keep_completed(
         self, programs: Programs, data: tuple, fields: Fields, store: Store
@@ -285,7 +287,8 @@ class MCMC:
         """Keep the draws that every chain has made when a run is broken off."""
         completed = min(lane.kept for lane in self._lanes)
         if completed > 0:
-            self._collect(programs, data, fields, store.head(completed))
+            store.cut(completed)
+            self._collect(programs, data, fields, store)
             warnings.warn(
                 f"the run was broken off; get_samples() gives the {completed} draws that every "
                 "chain has completed",

@@ -1,0 +1,31 @@
+"""Inference: the MCMC driver and its kernels, from `sojourn_infer` and `sojourn_hmc`."""
+
+from sojourn_infer import (
+    HMC,
+    MCMC,
+    NUTS,
+    MCMCKernel,
+    init_to_median,
+    init_to_sample,
+    init_to_uniform,
+    init_to_value,
+    log_density,
+)
+
+from sojourn.infer import hmc, initialization, mcmc, util
+
+__all__ = [
+    "HMC",
+    "MCMC",
+    "NUTS",
+    "MCMCKernel",
+    "hmc",
+    "init_to_median",
+    "init_to_sample",
+    "init_to_uniform",
+    "init_to_value",
+    "initialization",
+    "log_density",
+    "mcmc",
+    "util",
+]

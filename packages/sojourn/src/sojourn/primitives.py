@@ -1,0 +1,31 @@
+"""Statements that models are written with, from `sojourn_primitives`."""
+
+from sojourn_primitives import (
+    CondIndepStackFrame,
+    Messenger,
+    apply_stack,
+    deterministic,
+    factor,
+    get_mask,
+    param,
+    plate,
+    plate_stack,
+    prng_key,
+    sample,
+    subsample,
+)
+
+__all__ = [
+    "CondIndepStackFrame",
+    "Messenger",
+    "apply_stack",
+    "deterministic",
+    "factor",
+    "get_mask",
+    "param",
+    "plate",
+    "plate_stack",
+    "prng_key",
+    "sample",
+    "subsample",
+]
