@@ -121,6 +121,8 @@ def deterministic(name: str, value: Any) -> Any:
     >>> handlers.trace(lambda: deterministic("y", 2.0)).get_trace()["y"]["value"]
     2.0
     """
+    if value is None:
+        raise ValueError(f"deterministic site {name!r}: the value is None; pass what to record.")
     msg: Message = {"type": "deterministic", "name": name, "value": value, "cond_indep_stack": []}
     return apply_stack(msg)["value"]
 
@@ -152,6 +154,8 @@ def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
     ------
     RuntimeError
         ``init_value`` is a function and there is no key to call it with.
+    ValueError
+        There is neither an initial value nor a handler that gives one.
     """
     args: tuple[Any, ...] = (init_value,)
     fn: Callable[..., Any] = _given_value
@@ -167,7 +171,13 @@ def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
         "scale": None,
         "cond_indep_stack": [],
     }
-    return apply_stack(msg)["value"]
+    value = apply_stack(msg)["value"]
+    if value is None:
+        raise ValueError(
+            f"param site {name!r} has no value. Pass init_value, or give one with "
+            f"handlers.substitute(model, data={{{name!r}: value}})."
+        )
+    return value
 
 
 def subsample(data: Any, event_dim: int) -> Any:
@@ -175,9 +185,9 @@ def subsample(data: Any, event_dim: int) -> Any:
 
     Parameters
     ----------
-    data : array
-        Its dims to the left of the last ``event_dim`` line up with the plates; each has the plate's
-        full size, or 1.
+    data : array or None
+        None is returned as it is. The dims to the left of the last ``event_dim`` line up with the
+        plates; each has the plate's full size, or 1.
     event_dim : int
         Number of dims on the right that belong to one draw.
 
@@ -196,6 +206,8 @@ def subsample(data: Any, event_dim: int) -> Any:
             "subsample: event_dim counts the dims of one draw and cannot be negative, got "
             f"{event_dim}."
         )
+    if data is None:
+        return None
     msg: Message = {
         "type": "subsample",
         "name": None,
