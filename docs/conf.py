@@ -1,5 +1,7 @@
 """Settings of the documentation's build."""
 
+from importlib import import_module
+
 from sojourn._version import __version__
 
 project = "Sojourn"
@@ -32,6 +34,24 @@ autodoc_typehints = "none"  # the docstrings say what a parameter may be
 autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
+# A name that a package passes on from another is described by the one that it belongs to.
+autosummary_context = {
+    "passed_on": {
+        package: [
+            name
+            for name, value in vars(import_module(package)).items()
+            if getattr(value, "__module__", package).partition(".")[0] != package
+        ]
+        for package in (
+            "sojourn_distributions",
+            "sojourn_gibbs",
+            "sojourn_hmc",
+            "sojourn_infer",
+            "sojourn_parallel",
+            "sojourn_primitives",
+        )
+    }
+}
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 
