@@ -14,6 +14,7 @@ from sojourn_distributions.distribution import (
     MaskedDistribution,
 )
 from sojourn_distributions.improper import Delta, ImproperUniform, Unit
+from sojourn_distributions.mixture import MixtureSameFamily
 from sojourn_distributions.multivariate import *  # noqa: F403 -- listed by multivariate.__all__
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import biject_to
@@ -26,6 +27,7 @@ __all__ = [
     "ImproperUniform",
     "Independent",
     "MaskedDistribution",
+    "MixtureSameFamily",
     "TransformedDistribution",
     "Unit",
     "biject_to",

@@ -51,6 +51,7 @@ __all__ = [
     "l1_ball",
     "less_than",
     "less_than_eq",
+    "log_weights",
     "lower_cholesky",
     "multinomial",
     "nonnegative",
@@ -198,9 +199,7 @@ class Dependent(Constraint):
         raise NotImplementedError("is_discrete of `dependent` is known only on an instance")
 
     def _holds(self, x: Any, xp: Any) -> Any:
-        raise ValueError(
-            "a dependent constraint cannot be checked; ask the instance for `.support`"
-        )
+        raise ValueError("a dependent constraint cannot be checked; use an instance's `support`")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -434,6 +433,16 @@ class PositiveOrderedVector(OrderedVector):
 
     def _feasible(self, like: Any, xp: Any) -> Any:
         return super()._feasible(like, xp) + 1
+
+
+class LogWeights(_Vector):
+    """Vectors of logs of nonnegative weights that are not all 0: each finite or minus infinity."""
+
+    def _holds(self, x: Any, xp: Any) -> Any:
+        return xp.all(x < math.inf, axis=-1) & xp.any(x > -math.inf, axis=-1)
+
+    def _feasible(self, like: Any, xp: Any) -> Any:
+        return xp.zeros_like(like)
 
 
 class Sphere(_Vector):
@@ -711,6 +720,7 @@ interval = Interval
 l1_ball = L1Ball()
 less_than = LessThan
 less_than_eq = LessThanEq
+log_weights = LogWeights()
 lower_cholesky = LowerCholesky()
 multinomial = Multinomial
 nonnegative = Nonnegative()

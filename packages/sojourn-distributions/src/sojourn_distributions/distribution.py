@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,7 @@ __all__ = [
     "ExpandedDistribution",
     "Independent",
     "MaskedDistribution",
+    "derived_parameter",
     "sum_rightmost",
 ]
 
@@ -42,6 +44,21 @@ Shape = tuple[int, ...]
 def sum_rightmost(x: Any, ndims: int) -> Any:
     """Sum over the last `ndims` dimensions."""
     return jnp.sum(x, axis=tuple(range(-ndims, 0))) if ndims else x
+
+
+class derived_parameter:
+    """A parameter that, where it was not given, is computed from those that were.
+
+    Unlike a property it gives way to a value stored on the instance, and unlike a cached property
+    it stores nothing: a value computed inside `jit` must not outlive the trace.
+    """
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else self._compute(instance)
 
 
 class Distribution(PytreeNode):
@@ -69,8 +86,8 @@ class Distribution(PytreeNode):
         If a concrete parameter violates its constraint, or the parameters do not broadcast.
     """
 
-    arg_constraints: ClassVar[dict[str, Constraint]] = {}
-    reparametrized_params: ClassVar[list[str]] = []
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {}
+    reparametrized_params: ClassVar[Sequence[str]] = ()
     # Further attributes that are leaves / static, beside the parameters; gathered over the bases.
     pytree_data_fields: ClassVar[tuple[str, ...]] = ()
     pytree_aux_fields: ClassVar[tuple[str, ...]] = ()
@@ -286,6 +303,10 @@ class Distribution(PytreeNode):
         """Value with probability `q` below it."""
         raise self._unavailable("icdf")
 
+    def icdf_from_log(self, log_q: ArrayLike) -> Any:
+        """`icdf` of ``exp(log_q)``; exact in the far lower tail where overridden."""
+        return self.icdf(jnp.exp(log_q))
+
     def enumerate_support(self, expand: bool = True) -> Any:
         """Values of a finite support along a new leading dimension.
 
@@ -436,6 +457,8 @@ class ExpandedDistribution(Distribution):
     """
 
     pytree_data_fields = ("base_dist",)
+
+    base_dist: Distribution
 
     def __init__(self, base_dist: Distribution, batch_shape: Shape = ()) -> None:
         batch_shape = tuple(batch_shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,8 +30,8 @@ class Delta(Distribution):
         Number of trailing dimensions of `v` that are its event.
     """
 
-    arg_constraints = {"v": constraints.dependent, "log_density": constraints.real}
-    reparametrized_params = ["v", "log_density"]
+    arg_constraints: ClassVar = {"v": constraints.dependent, "log_density": constraints.real}
+    reparametrized_params = ("v", "log_density")
     pytree_aux_fields = ("_event_ndim",)
 
     v: ArrayLike
@@ -46,9 +46,7 @@ class Delta(Distribution):
         validate_args: bool | None = None,
     ) -> None:
         if event_dim > np.ndim(v):
-            raise ValueError(
-                f"Delta: event_dim={event_dim} exceeds the dimensions of v {np.shape(v)}"
-            )
+            raise ValueError(f"Delta: event_dim={event_dim}, but v has only shape {np.shape(v)}")
         self._event_ndim = event_dim
         self._set_parameters(validate_args, v=v, log_density=log_density)
 
@@ -94,7 +92,7 @@ class Delta(Distribution):
 class Unit(Distribution):
     """Adds `log_factor` to a joint density through a value of no elements."""
 
-    arg_constraints = {"log_factor": constraints.real}
+    arg_constraints: ClassVar = {"log_factor": constraints.real}
 
     log_factor: ArrayLike
 
@@ -127,7 +125,6 @@ class ImproperUniform(Distribution):
         Shapes of a value.
     """
 
-    arg_constraints = {}
     pytree_data_fields = ("_support",)
 
     def __init__(

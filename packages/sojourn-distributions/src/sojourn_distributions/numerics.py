@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
+from jax.scipy.special import log_ndtr, ndtri
 
-__all__ = ["log_power"]
+__all__ = ["log1mexp", "log1p_square", "log_power", "ndtri_exp"]
 
 
 def log_power(value: Any, exponent: Any) -> Any:
@@ -23,3 +25,34 @@ def log_power(value: Any, exponent: Any) -> Any:
     )
     below = jnp.where(jnp.equal(value, 0), at_zero, -jnp.inf)
     return jnp.where(positive, exponent * log_value, below)
+
+
+def log1p_square(z: Any) -> Any:
+    """``log(1 + z**2)`` without overflow of the square."""
+    magnitude = jnp.abs(z)
+    near = jnp.minimum(magnitude, 1e15)  # beyond it the 1 is lost in either precision
+    return jnp.log1p(near * near) + 2 * jnp.log(jnp.maximum(magnitude * 1e-15, 1.0))
+
+
+def log1mexp(x: Any) -> Any:
+    """``log(1 - exp(x))`` for ``x < 0`` (Maechler 2012, "Computing log(1-exp(-|a|))")."""
+    near_zero = x > -math.log(2.0)
+    log_expm1 = jnp.log(-jnp.expm1(jnp.where(near_zero, x, -1.0)))
+    return jnp.where(near_zero, log_expm1, jnp.log1p(-jnp.exp(jnp.where(near_zero, -1.0, x))))
+
+
+def ndtri_exp(log_q: Any) -> Any:
+    """Standard normal quantile of ``exp(log_q)``, also where the probability underflows.
+
+    Below exp(-10) by Newton's method on ``log_ndtr``, which is concave and nearly quadratic
+    there, from the leading term of its expansion; three steps reach rounding error.
+    """
+    log_q = jnp.asarray(log_q)
+    far = log_q < -10.0
+    tail = jnp.where(far, log_q, -10.0)
+    x = -jnp.sqrt(-2.0 * tail)
+    for _ in range(4):
+        log_cdf = log_ndtr(x)
+        slope = jnp.exp(-0.5 * x * x - 0.5 * math.log(2 * math.pi) - log_cdf)
+        x = x - (log_cdf - tail) / slope
+    return jnp.where(far, x, ndtri(jnp.exp(jnp.where(far, -10.0, log_q))))

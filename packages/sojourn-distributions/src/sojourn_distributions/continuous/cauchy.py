@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import log1p_square
 
 __all__ = ["Cauchy", "HalfCauchy"]
 
@@ -28,9 +29,9 @@ class Cauchy(Distribution):
         Half the interquartile range, positive.
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
-    reparametrized_params = ["loc", "scale"]
+    reparametrized_params = ("loc", "scale")
 
     loc: ArrayLike
     scale: ArrayLike
@@ -46,7 +47,7 @@ class Cauchy(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         z = (value - self.loc) / self.scale
-        return -_log1p_square(z) - jnp.log(self.scale) - math.log(math.pi)
+        return -log1p_square(z) - jnp.log(self.scale) - math.log(math.pi)
 
     def cdf(self, value: ArrayLike) -> Any:
         # arctan2 keeps the relative precision of the lower tail: 1/2 + arctan(z)/pi cancels.
@@ -80,9 +81,9 @@ class HalfCauchy(Distribution):
         Median, positive.
     """
 
-    arg_constraints = {"scale": constraints.positive}
+    arg_constraints: ClassVar = {"scale": constraints.positive}
     support = constraints.positive
-    reparametrized_params = ["scale"]
+    reparametrized_params = ("scale",)
 
     scale: ArrayLike
 
@@ -94,7 +95,7 @@ class HalfCauchy(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         z = value / self.scale
-        log_density = math.log(2 / math.pi) - _log1p_square(z) - jnp.log(self.scale)
+        log_density = math.log(2 / math.pi) - log1p_square(z) - jnp.log(self.scale)
         return jnp.where(jnp.greater_equal(value, 0), log_density, -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
@@ -117,10 +118,3 @@ class HalfCauchy(Distribution):
 
     def entropy(self) -> Any:
         return jnp.broadcast_to(math.log(2 * math.pi) + jnp.log(self.scale), self.batch_shape)
-
-
-def _log1p_square(z: Any) -> Any:
-    """``log(1 + z**2)``; above 1e15 the square is left out, so that it does not overflow."""
-    magnitude = jnp.abs(z)
-    near = jnp.minimum(magnitude, 1e15)
-    return jnp.log1p(near * near) + 2 * jnp.log(jnp.maximum(magnitude / 1e15, 1.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -27,9 +27,9 @@ class Exponential(Distribution):
         Positive.
     """
 
-    arg_constraints = {"rate": constraints.positive}
+    arg_constraints: ClassVar = {"rate": constraints.positive}
     support = constraints.positive
-    reparametrized_params = ["rate"]
+    reparametrized_params = ("rate",)
 
     rate: ArrayLike
 
@@ -74,9 +74,12 @@ class Gamma(Distribution):
         Shape and inverse scale, positive.
     """
 
-    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    arg_constraints: ClassVar = {
+        "concentration": constraints.positive,
+        "rate": constraints.positive,
+    }
     support = constraints.positive
-    reparametrized_params = ["concentration", "rate"]
+    reparametrized_params = ("concentration", "rate")
 
     concentration: ArrayLike
     rate: ArrayLike
@@ -130,8 +133,8 @@ class Chi2(Gamma):
         Degrees of freedom, positive.
     """
 
-    arg_constraints = {"df": constraints.positive}
-    reparametrized_params = ["df"]
+    arg_constraints: ClassVar = {"df": constraints.positive}
+    reparametrized_params = ("df",)
 
     df: ArrayLike
 
@@ -139,11 +142,11 @@ class Chi2(Gamma):
         self._set_parameters(validate_args, df=df)
 
     @property
-    def concentration(self) -> Any:  # type: ignore[override]
+    def concentration(self) -> Any:
         return 0.5 * self.df
 
     @property
-    def rate(self) -> Any:  # type: ignore[override]
+    def rate(self) -> Any:
         return 0.5
 
 
@@ -156,9 +159,12 @@ class InverseGamma(Distribution):
         Shape and inverse scale of the gamma variable (rate is the scale of this one), positive.
     """
 
-    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    arg_constraints: ClassVar = {
+        "concentration": constraints.positive,
+        "rate": constraints.positive,
+    }
     support = constraints.positive
-    reparametrized_params = ["concentration", "rate"]
+    reparametrized_params = ("concentration", "rate")
 
     concentration: ArrayLike
     rate: ArrayLike

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jax.scipy.special import erf, erfinv, log_ndtr, ndtr, ndtri
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import ndtri_exp
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import ExpTransform, Transform
 
@@ -39,9 +40,9 @@ class Normal(Distribution):
     -1.7371
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
-    reparametrized_params = ["loc", "scale"]
+    reparametrized_params = ("loc", "scale")
 
     loc: ArrayLike
     scale: ArrayLike
@@ -68,6 +69,9 @@ class Normal(Distribution):
     def icdf(self, q: ArrayLike) -> Any:
         return self.loc + self.scale * ndtri(q)
 
+    def icdf_from_log(self, log_q: ArrayLike) -> Any:
+        return self.loc + self.scale * ndtri_exp(log_q)
+
     @property
     def mean(self) -> Any:
         return jnp.broadcast_to(self.loc, self.batch_shape)
@@ -93,9 +97,9 @@ class LogNormal(TransformedDistribution):
         Mean and standard deviation (positive) of the logarithm.
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.positive
-    reparametrized_params = ["loc", "scale"]
+    reparametrized_params = ("loc", "scale")
 
     loc: ArrayLike
     scale: ArrayLike
@@ -153,9 +157,9 @@ class HalfNormal(Distribution):
         Standard deviation of the normal variable, positive.
     """
 
-    arg_constraints = {"scale": constraints.positive}
+    arg_constraints: ClassVar = {"scale": constraints.positive}
     support = constraints.positive
-    reparametrized_params = ["scale"]
+    reparametrized_params = ("scale",)
 
     scale: ArrayLike
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +25,8 @@ class Uniform(Distribution):
         Ends of the interval, ``low < high``.
     """
 
-    arg_constraints = {"low": constraints.dependent, "high": constraints.dependent}
-    reparametrized_params = ["low", "high"]
+    arg_constraints: ClassVar = {"low": constraints.dependent, "high": constraints.dependent}
+    reparametrized_params = ("low", "high")
 
     low: ArrayLike
     high: ArrayLike

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,11 @@ Shape = tuple[int, ...]
 
 class _Bernoulli(Distribution):
     support = constraints.boolean
+
+    if TYPE_CHECKING:
+
+        @property
+        def probs(self) -> Any: ...
 
     @property
     def has_enumerate_support(self) -> bool:
@@ -55,7 +60,7 @@ class BernoulliProbs(_Bernoulli):
         Probability of 1, from 0 to 1.
     """
 
-    arg_constraints = {"probs": constraints.unit_interval}
+    arg_constraints: ClassVar = {"probs": constraints.unit_interval}
 
     probs: ArrayLike
 
@@ -90,7 +95,7 @@ class BernoulliLogits(_Bernoulli):
         Log odds of 1.
     """
 
-    arg_constraints = {"logits": constraints.real}
+    arg_constraints: ClassVar = {"logits": constraints.real}
 
     logits: ArrayLike
 
@@ -107,13 +112,13 @@ class BernoulliLogits(_Bernoulli):
         return draws.astype(int)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        return _on_boolean(value, value * self.logits - jax.nn.softplus(self.logits))
+        return _on_boolean(value, -jax.nn.softplus((1 - 2 * value) * self.logits))
 
     def entropy(self) -> Any:
         return jax.nn.softplus(self.logits) - self.probs * self.logits
 
 
-def Bernoulli(  # noqa: N802 -- stands for a class
+def Bernoulli(
     probs: ArrayLike | None = None,
     logits: ArrayLike | None = None,
     *,

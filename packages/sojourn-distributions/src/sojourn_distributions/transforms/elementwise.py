@@ -31,7 +31,7 @@ def softplus_inverse(y: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class AbsTransform(Transform):
-    """``y = |x|``; not one-to-one, the inverse is the nonnegative one and gives a warning-free y."""
+    """``y = |x|``; not one-to-one, so it has no Jacobian, and ``inv`` gives the nonnegative x."""
 
     @property
     def codomain(self) -> Constraint:
@@ -171,7 +171,7 @@ class PowerTransform(Transform):
 
 @dataclass(frozen=True, eq=False)
 class SigmoidTransform(Transform):
-    """``y = 1 / (1 + exp(-x))``, kept inside the open interval where rounding would reach its ends."""
+    """``y = 1 / (1 + exp(-x))``, kept off the ends 0 and 1 that rounding would reach."""
 
     @property
     def codomain(self) -> Constraint:

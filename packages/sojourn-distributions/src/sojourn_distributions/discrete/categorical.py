@@ -1,0 +1,154 @@
+"""The categorical distribution, by probabilities or by logits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import entr, logsumexp
+
+from sojourn_distributions import constraints
+from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.discrete.enumeration import support_values
+from sojourn_distributions.discrete.parameterization import choose
+from sojourn_distributions.distribution import Distribution
+
+__all__ = ["Categorical", "CategoricalLogits", "CategoricalProbs", "pick"]
+
+Shape = tuple[int, ...]
+
+# Up to this many categories a masked sum is used instead of a gather: it fuses with its
+# surroundings, and its gradient is no scatter.
+_MASKED_SUM_UP_TO = 64
+
+
+def pick(table: Any, index: Any) -> Any:
+    """``table[..., index]`` with broadcast batch dimensions; 0 <= index < table.shape[-1]."""
+    size = np.shape(table)[-1]
+    if size <= _MASKED_SUM_UP_TO:
+        hit = jnp.equal(jnp.expand_dims(index, -1), np.arange(size))
+        return jnp.sum(jnp.where(hit, table, 0), axis=-1)
+    shape = np.broadcast_shapes(np.shape(index), np.shape(table)[:-1])
+    index = jnp.broadcast_to(index, shape).astype(int)[..., None]
+    table = jnp.broadcast_to(table, (*shape, size))
+    return jnp.take_along_axis(table, index, axis=-1)[..., 0]
+
+
+class _Categorical(Distribution):
+    if TYPE_CHECKING:
+
+        @property
+        def probs(self) -> Any: ...
+        @property
+        def logits(self) -> Any: ...
+
+    @property
+    def _size(self) -> int:
+        """Number of categories."""
+        (parameter,) = self.get_args().values()
+        return np.shape(parameter)[-1]
+
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
+    def support(self) -> Any:
+        return constraints.integer_interval(0, self._size - 1)
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        return True
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        return support_values(0, self._size - 1, self.batch_shape, expand)
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        return jax.random.categorical(key, self.logits, shape=self.shape(sample_shape))
+
+    def _within(self, value: Any) -> tuple[Any, Any]:
+        """Whether the value is in the support, and a value that surely is."""
+        inside = jnp.greater_equal(value, 0) & jnp.less(value, self._size)
+        return inside, jnp.where(inside, value, 0)
+
+    @property
+    def mean(self) -> Any:
+        """NaN: the numbers of categories mean nothing."""
+        return jnp.full(self.batch_shape, jnp.nan, self._dtype)
+
+    @property
+    def variance(self) -> Any:
+        """NaN: the numbers of categories mean nothing."""
+        return jnp.full(self.batch_shape, jnp.nan, self._dtype)
+
+    @property
+    def mode(self) -> Any:
+        (parameter,) = self.get_args().values()
+        return jnp.argmax(parameter, axis=-1)
+
+    def entropy(self) -> Any:
+        return jnp.sum(entr(self.probs), axis=-1)
+
+
+class CategoricalProbs(_Categorical):
+    """One of the categories 0, 1, ..., K - 1.
+
+    Parameters
+    ----------
+    probs
+        Probabilities; shape batch_shape + (K,), each row a simplex.
+    """
+
+    arg_constraints: ClassVar = {"probs": constraints.simplex}
+
+    probs: ArrayLike
+
+    def __init__(self, probs: ArrayLike, *, validate_args: bool | None = None) -> None:
+        self._set_parameters(validate_args, probs=probs)
+
+    @property
+    def logits(self) -> Any:
+        """Log probabilities."""
+        return jnp.log(self.probs)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        inside, index = self._within(value)
+        return jnp.where(inside, jnp.log(pick(self.probs, index)), -jnp.inf)
+
+
+class CategoricalLogits(_Categorical):
+    """One of the categories 0, 1, ..., K - 1.
+
+    Parameters
+    ----------
+    logits
+        Log probabilities up to a constant; shape batch_shape + (K,). Minus infinity is a
+        category of probability 0.
+    """
+
+    arg_constraints: ClassVar = {"logits": constraints.log_weights}
+
+    logits: ArrayLike
+
+    def __init__(self, logits: ArrayLike, *, validate_args: bool | None = None) -> None:
+        self._set_parameters(validate_args, logits=logits)
+
+    @property
+    def probs(self) -> Any:
+        """Probabilities."""
+        return jax.nn.softmax(self.logits, axis=-1)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        inside, index = self._within(value)
+        log_mass = pick(self.logits, index) - logsumexp(self.logits, axis=-1)
+        return jnp.where(inside, log_mass, -jnp.inf)
+
+
+def Categorical(
+    probs: ArrayLike | None = None,
+    logits: ArrayLike | None = None,
+    *,
+    validate_args: bool | None = None,
+) -> Distribution:
+    """Categorical distribution, by exactly one of `probs` and `logits`."""
+    return choose(
+        CategoricalProbs, CategoricalLogits, probs=probs, logits=logits, validate_args=validate_args
+    )

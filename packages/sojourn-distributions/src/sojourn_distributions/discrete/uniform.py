@@ -1,0 +1,82 @@
+"""The uniform distribution on a range of integers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from sojourn_distributions import constraints
+from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.discrete.enumeration import common_bound, support_values
+from sojourn_distributions.distribution import Distribution
+
+__all__ = ["DiscreteUniform"]
+
+Shape = tuple[int, ...]
+
+
+class DiscreteUniform(Distribution):
+    """Uniform distribution on the integers from `low` to `high`, both included.
+
+    Parameters
+    ----------
+    low, high
+        Ends of the range, ``low <= high``.
+    """
+
+    arg_constraints: ClassVar = {"low": constraints.dependent, "high": constraints.dependent}
+
+    low: ArrayLike
+    high: ArrayLike
+
+    def __init__(
+        self, low: ArrayLike = 0, high: ArrayLike = 1, *, validate_args: bool | None = None
+    ) -> None:
+        self._set_parameters(validate_args, low=low, high=high)
+
+    def validate_args(self, strict: bool = True) -> None:
+        super().validate_args(strict)
+        self._validate_order("low", "high", strict=False)
+
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
+    def support(self) -> Any:
+        return constraints.integer_interval(self.low, self.high)
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        return True
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        low = common_bound("DiscreteUniform", "low", self.low)
+        high = common_bound("DiscreteUniform", "high", self.high)
+        return support_values(low, high, self.batch_shape, expand)
+
+    @property
+    def _size(self) -> Any:
+        return self.high - self.low + 1
+
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        return jax.random.randint(key, self.shape(sample_shape), self.low, self.high + 1)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        inside = jnp.greater_equal(value, self.low) & jnp.less_equal(value, self.high)
+        return jnp.where(inside, -jnp.log(self._size), -jnp.inf)
+
+    def cdf(self, value: ArrayLike) -> Any:
+        return jnp.clip((jnp.floor(value) - self.low + 1) / self._size, 0.0, 1.0)
+
+    def icdf(self, q: ArrayLike) -> Any:
+        return self.low + jnp.maximum(jnp.ceil(q * self._size) - 1, 0)
+
+    @property
+    def mean(self) -> Any:
+        return jnp.broadcast_to((self.low + self.high) / 2, self.batch_shape)
+
+    @property
+    def variance(self) -> Any:
+        return jnp.broadcast_to((self._size**2 - 1) / 12, self.batch_shape)
+
+    def entropy(self) -> Any:
+        return jnp.broadcast_to(jnp.log(self._size), self.batch_shape)
