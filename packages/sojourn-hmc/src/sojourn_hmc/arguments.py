@@ -1,4 +1,4 @@
-"""What a user gives to ``run``, split into data (arguments of a program) and structure (part of it).
+"""What a user gives to ``run``, split into data (arguments of a program) and structure.
 
 Arrays and floats are data: new values of the same shapes run the same program. Integers, booleans,
 strings, functions and whatever else decide what is traced, and belong to the program. A model that
@@ -63,10 +63,6 @@ class Arguments(NamedTuple):
     structure: Structure
     data: tuple
 
-    def signature(self) -> tuple:
-        """Shapes and types of the data; with the structure, the identity of a program."""
-        return tuple(_signature(leaf) for leaf in self.data)
-
 
 def split(tree: Any) -> Arguments:
     """Take arguments apart into structure and data.
@@ -96,12 +92,6 @@ def is_data(leaf: Any) -> bool:
     if isinstance(leaf, np.ndarray):
         return leaf.dtype.kind in "biufc" or jax.dtypes.issubdtype(leaf.dtype, np.floating)
     return isinstance(leaf, (jax.Array, float, complex, np.inexact))
-
-
-def _signature(leaf: Any) -> tuple:
-    if isinstance(leaf, (float, complex)) and not isinstance(leaf, np.generic):
-        return (type(leaf),)
-    return (leaf.shape, str(leaf.dtype), getattr(leaf, "weak_type", False))
 
 
 def _identity(value: Any) -> tuple:

@@ -8,7 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sojourn_hmc.chunk import Programs
+from sojourn_hmc.chunk import MAX_ROWS
+from sojourn_hmc.program import Program, num_bytes
+
+BLOCK_BYTES = 1 << 24
 
 
 class Store:
@@ -50,20 +53,38 @@ class Store:
         self.fields = jax.tree.map(lambda field: field[:, :num_draws], self.fields)
 
 
+def block_that_fits(result_shape: Any) -> int:
+    """How many samples to constrain at once; bounded by the size of what comes out."""
+    return min(MAX_ROWS, max(1, BLOCK_BYTES // max(num_bytes(result_shape), 1)))
+
+
 def constrain(
-    programs: Programs, data: tuple, samples: Any, num_chains: int, num_draws: int
+    program: Program, block: int, data: tuple, samples: Any, num_chains: int, num_draws: int
 ) -> Any:
     """Map unconstrained samples ``(chains, draws, ...)`` to the values that a user reads.
 
     Works through blocks of one size, the last one filled up with copies of its last sample, so that
     runs of any length share one program.
+
+    Parameters
+    ----------
+    program : Program
+        Maps ``block`` samples, and the data, to values.
+    block : int
+        Its size.
+    data : tuple
+        Data of the model's arguments.
+    samples : pytree
+        The samples.
+    num_chains, num_draws : int
+        Their leading axes; a pytree without arrays does not tell them.
     """
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), samples)
-    total, block = num_chains * num_draws, programs.block
+    total = num_chains * num_draws
     parts = []
     for first in range(0, total, block):
         rows = np.minimum(np.arange(first, first + block), total - 1)
-        part = programs.constrain(jax.tree.map(lambda leaf, at=rows: leaf[at], flat), data)
+        part = program(jax.tree.map(lambda leaf, at=rows: leaf[at], flat), data)
         parts.append(jax.tree.map(lambda leaf, n=total - first: np.asarray(leaf)[:n], part))
 
     def join(*pieces: np.ndarray) -> np.ndarray:
@@ -76,6 +97,7 @@ def present(draws: Any, group_by_chain: bool) -> Any:
     """Hand draws ``(chains, draws, ...)`` out as JAX arrays, grouped or with chains joined."""
 
     def convert(leaf: np.ndarray) -> jax.Array:
-        return jnp.asarray(leaf if group_by_chain else leaf.reshape(-1, *leaf.shape[2:]))
+        joined = (leaf.shape[0] * leaf.shape[1], *leaf.shape[2:])
+        return jnp.asarray(leaf if group_by_chain else leaf.reshape(joined))
 
     return jax.tree.map(convert, draws)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sojourn_hmc.chunk import Plan, Programs
+from sojourn_hmc.chunk import Plan
 from sojourn_hmc.draws import Store
+from sojourn_hmc.engine import Engine
 from sojourn_hmc.placement import Placement
 from sojourn_hmc.progress import Progress
 
@@ -82,7 +83,7 @@ class Lane:
 
 
 def drive(
-    programs: Programs,
+    engine: Engine,
     data: tuple,
     placement: Placement,
     lanes: Sequence[Lane],
@@ -95,10 +96,10 @@ def drive(
 
     Parameters
     ----------
-    programs : Programs
-        The compiled programs.
+    engine : Engine
+        What advances a lane.
     data : tuple
-        Their data.
+        Data of the model's arguments.
     placement : Placement
         How lanes are laid out.
     lanes : sequence of Lane
@@ -116,10 +117,10 @@ def drive(
         lane.done = lane.kept = 0
 
     def advance(lane: Lane) -> int:
-        length = _chunk_length(lane, phase, programs.rows)
+        length = _chunk_length(lane, phase, engine.num_rows)
         plan = phase.plan(lane.done, length)
         begin = time.perf_counter()
-        state, rows = jax.block_until_ready(programs.advance(lane.state, data, plan))
+        state, rows = jax.block_until_ready(engine.advance(lane.state, data, plan))
         seconds = time.perf_counter() - begin
         count = plan.num_kept()
         if count:

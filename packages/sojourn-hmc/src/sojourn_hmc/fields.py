@@ -29,7 +29,9 @@ def choose_fields(kernel: MCMCKernel, extra_fields: Iterable[str]) -> Fields:
     """Sample field, default fields and what the user adds; ``"~z.site"`` leaves a site out."""
     sample_field = kernel.sample_field
     extra_fields = tuple(extra_fields)
-    excluded = tuple(name.removeprefix(f"~{sample_field}.") for name in extra_fields if name[0] == "~")
+    excluded = tuple(
+        name.removeprefix(f"~{sample_field}.") for name in extra_fields if name[0] == "~"
+    )
     added = (name for name in extra_fields if name[0] != "~")
     names = dict.fromkeys((sample_field, *kernel.default_fields, *added))
     return Fields(tuple(names), excluded)

@@ -162,7 +162,9 @@ class HamiltonianKernel(MCMCKernel):
         """Find a starting point and start the warmup; see `MCMCKernel.init`."""
         setup = self.target.setup(model_args, model_kwargs or {}, init_params)
         shape = jax.eval_shape(setup.start, rng_key)
-        _, unravel = ravel_pytree(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape))
+        _, unravel = ravel_pytree(
+            jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
+        )
         start = find_start(
             lambda key: ravel_pytree(setup.start(key))[0],
             self._gradient(setup.potential, unravel),
@@ -251,9 +253,7 @@ class HamiltonianKernel(MCMCKernel):
             f"acc. prob={float(state.mean_accept_prob):.2f}"
         )
 
-    def _gradient(
-        self, potential: Potential, unravel: Callable[[jax.Array], Any]
-    ) -> Gradient:
+    def _gradient(self, potential: Potential, unravel: Callable[[jax.Array], Any]) -> Gradient:
         return value_and_gradient(
             lambda position: potential(unravel(position)), self.forward_mode_differentiation
         )

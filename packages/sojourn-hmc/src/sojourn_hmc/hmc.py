@@ -80,11 +80,12 @@ class HMC(HamiltonianKernel):
         forward_mode_differentiation: bool = False,
         regularize_mass_matrix: bool = True,
     ):
-        if num_steps is None and trajectory_length is None:
+        if num_steps is not None:
+            if num_steps < 1:
+                raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+        elif trajectory_length is None:
             raise ValueError("give num_steps or trajectory_length: both are None")
-        if num_steps is not None and num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
-        if num_steps is None and not trajectory_length > 0:
+        elif not trajectory_length > 0:
             raise ValueError(f"trajectory_length must be positive, got {trajectory_length}")
         super().__init__(
             target,

@@ -1,4 +1,4 @@
-"""What the driver asks of a Markov transition kernel: the contract that users' own kernels fulfil."""
+"""What the driver asks of a Markov transition kernel, and users' own kernels fulfil."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -2,7 +2,8 @@
 
 Convention: ``inverse_mass_matrix`` is :math:`M^{-1}`, an estimate of the posterior covariance;
 ``mass_matrix_sqrt`` is a :math:`S` with :math:`S S^T = M` and ``mass_matrix_sqrt_inv`` is
-:math:`S^{-1}`. A diagonal matrix is held as its diagonal, shape ``(D,)``, a dense one as ``(D, D)``.
+:math:`S^{-1}`. A diagonal matrix is held as its diagonal, shape ``(D,)``, a dense one as
+``(D, D)``.
 """
 
 from typing import NamedTuple
@@ -54,5 +55,5 @@ class MassMatrix(NamedTuple):
         return 0.5 * jnp.dot(momentum, self.velocity(momentum))
 
     def alignment(self, momentum: jax.Array, direction: jax.Array) -> jax.Array:
-        """:math:`v(r) \\cdot s`: positive while ``momentum`` still moves along ``direction``."""
+        r""":math:`v(r) \cdot s`: positive while ``momentum`` still moves along ``direction``."""
         return jnp.dot(self.velocity(momentum), direction)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from typing import Any
 
 import jax
 import numpy as np
 
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, split
-from sojourn_hmc.chunk import Programs, Request, is_key_batch
+from sojourn_hmc.arguments import Arguments
+from sojourn_hmc.chain import chain_key, is_key_batch
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import Store, constrain, present
 from sojourn_hmc.driver import Lane, Phase, drive
+from sojourn_hmc.engine import Engine, Job, with_fallback
 from sojourn_hmc.fields import Fields, choose_fields
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.placement import METHODS, Placement, place
@@ -72,13 +74,14 @@ class MCMC:
         chain_method: str = "parallel",
         progress_bar: bool = True,
     ):
-        for name, value, least in (
-            ("num_warmup", num_warmup, 0),
-            ("num_samples", num_samples, 1),
-            ("num_chains", num_chains, 1),
-            ("thinning", thinning, 1),
-        ):
-            if not isinstance(value, (int, np.integer)) or value < least:
+        limits: dict[str, tuple[Any, int]] = {
+            "num_warmup": (num_warmup, 0),
+            "num_samples": (num_samples, 1),
+            "num_chains": (num_chains, 1),
+            "thinning": (thinning, 1),
+        }
+        for name, (value, least) in limits.items():
+            if not isinstance(value, Integral) or value < least:
                 raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
         if thinning > num_samples:
             raise ValueError(
@@ -132,9 +135,9 @@ class MCMC:
         ValueError
             If the input cannot be sampled: before anything compiles where it can be known then.
         """
-        sampling = Phase(
-            "sample", self.num_samples, (self.num_samples - 1) % self.thinning, self.thinning
-        )
+        # num_samples // thinning draws are kept, counted back from the last one.
+        first_kept = self.num_samples % self.thinning + self.thinning - 1
+        sampling = Phase("sample", self.num_samples, first_kept, self.thinning)
         phases = [sampling]
         if self._post_warmup_state is None and self.num_warmup > 0:
             phases = [Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling]
@@ -233,46 +236,60 @@ class MCMC:
         kernel = self.sampler
         fields = choose_fields(kernel, extra_fields)
         keys = self._check_keys(rng_key)
-        kernel.check(args, kwargs, self._first_start(init_params))
+        kernel.check(args, kwargs, self._one_start(init_params))
         placement = place(self.chain_method, self.num_chains)
-        num_warmup = np.asarray(self.num_warmup, np.int32)
-        programs, data = self._programs(
-            keys, (num_warmup, init_params, args, kwargs), fields, placement
-        )
-        if self._post_warmup_state is None:
-            lanes = [
-                Lane(chains, programs.init(keys, _index(chains, placement), data))
-                for chains in placement.lanes
-            ]
-        else:
-            lanes = self._lanes_from_state(keys, placement)
+
+        def begin(arguments: Arguments) -> tuple[Job, list[Any], Engine]:
+            job = Job(kernel, arguments, fields, placement, self.postprocess_fn)
+            if self._post_warmup_state is None:
+                num_warmup = np.asarray(self.num_warmup, np.int32)
+                several = init_params is not None and self.num_chains > 1
+                states = job.first_states(keys, num_warmup, init_params, several)
+            else:
+                states = self._states_to_continue(keys, placement)
+            return job, states, job.engine(states[0])
+
+        job, states, engine = with_fallback((args, kwargs), begin)
+        lanes = [Lane(chains, state) for chains, state in zip(placement.lanes, states, strict=True)]
         for lane in lanes:
             for state in lane.chain_states(placement.batched):
                 kernel.check_start(state, args, kwargs)
         self.placement, self._lanes = placement, lanes
 
-        total = self.num_chains * sum(phase.num_transitions for phase in phases)
-        progress = display(total, self.progress_bar)
-        describe = kernel.get_diagnostics_str
+        data = job.arguments.data
+        progress = display(
+            self.num_chains * sum(phase.num_transitions for phase in phases), self.progress_bar
+        )
         for phase in phases:
-            store = Store(
-                self.num_chains, phase.num_kept(), programs.sample_shape, placement.batched
-            )
+            store = Store(self.num_chains, phase.num_kept(), engine.sample_shape, placement.batched)
             try:
-                drive(programs, data, placement, lanes, phase, store, progress, describe)
+                drive(
+                    engine,
+                    data,
+                    placement,
+                    lanes,
+                    phase,
+                    store,
+                    progress,
+                    kernel.get_diagnostics_str,
+                )
             except BaseException:
                 progress.close()
-                self._keep_completed(programs, data, fields, store)
+                self._keep_completed(engine, data, fields, store)
                 raise
         progress.close()
-        self._collect(programs, data, fields, store)
-        self._warn_of_divergences()
+        self._collect(engine, data, fields, store)
+        if phases[-1].name == "sample":
+            self._warn_of_divergences()
 
-    def _collect(self, programs: Programs, data: tuple, fields: Fields, store: Store) -> None:
+    def _collect(self, engine: Engine, data: tuple, fields: Fields, store: Store) -> None:
+        if store.num_draws == 0:
+            self._samples, self._extra_fields = None, {}
+            return
         unconstrained, *others = store.fields
         self._sites = tuple(unconstrained) if isinstance(unconstrained, dict) else None
         samples = constrain(
-            programs, data, unconstrained, store.num_chains, store.num_draws
+            engine.constrain, engine.block, data, unconstrained, store.num_chains, store.num_draws
         )
         for site in fields.excluded:
             if site not in samples:
@@ -281,14 +298,12 @@ class MCMC:
         self._samples = samples
         self._extra_fields = dict(zip(fields.names[1:], others, strict=True))
 
-    def _keep_completed(
-        self, programs: Programs, data: tuple, fields: Fields, store: Store
-    ) -> None:
+    def _keep_completed(self, engine: Engine, data: tuple, fields: Fields, store: Store) -> None:
         """Keep the draws that every chain has made when a run is broken off."""
         completed = min(lane.kept for lane in self._lanes)
         if completed > 0:
             store.cut(completed)
-            self._collect(programs, data, fields, store)
+            self._collect(engine, data, fields, store)
             warnings.warn(
                 f"the run was broken off; get_samples() gives the {completed} draws that every "
                 "chain has completed",
@@ -296,48 +311,9 @@ class MCMC:
                 stacklevel=4,
             )
 
-    def _programs(
-        self, keys: jax.Array, inputs: tuple, fields: Fields, placement: Placement
-    ) -> tuple[Programs, tuple]:
-        """Programs for these inputs, with the arrays as data or, if need be, as constants."""
-        try:
-            arguments = split(inputs)
-            return self._programs_for(keys, arguments, fields, placement), arguments.data
-        except CONCRETE_VALUE_ERRORS:
-            # The model asks for the value of an array: make all of them part of the program. If it
-            # asks for the value of a latent variable this fails again, with JAX's explanation.
-            arguments = freeze(inputs)
-            return self._programs_for(keys, arguments, fields, placement), arguments.data
-
-    def _programs_for(
-        self, keys: jax.Array, arguments: Arguments, fields: Fields, placement: Placement
-    ) -> Programs:
-        init_params = arguments.structure.bind(arguments.data)[1]
-        request = Request(
-            arguments.structure,
-            fields,
-            placement.batched,
-            init_params is not None and self.num_chains > 1,
-            self.postprocess_fn,
-        )
-        identity = (
-            request,
-            arguments.signature(),
-            (keys.shape, keys.dtype),
-            len(placement.lanes[0]),
-            jax.config.jax_enable_x64,
-        )
-        programs = self.sampler.programs
-        if identity not in programs:
-            chains = _index(placement.lanes[0], placement)
-            programs[identity] = Programs(self.sampler, request, keys, chains, arguments.data)
-        return programs[identity]
-
     def _check_keys(self, rng_key: jax.Array) -> jax.Array:
         if not isinstance(rng_key, (jax.Array, np.ndarray)):
-            raise TypeError(
-                f"rng_key must be a JAX key such as jax.random.key(0), got {rng_key!r}"
-            )
+            raise TypeError(f"rng_key must be a JAX key such as jax.random.key(0), got {rng_key!r}")
         if is_key_batch(rng_key) and rng_key.shape[0] != self.num_chains:
             raise ValueError(
                 f"rng_key is a batch of {rng_key.shape[0]} keys for num_chains={self.num_chains}: "
@@ -345,8 +321,10 @@ class MCMC:
             )
         return rng_key
 
-    def _first_start(self, init_params: PyTree) -> PyTree:
+    def _one_start(self, init_params: PyTree) -> PyTree:
         """The initial parameters of one chain, after a check of their axis of chains."""
+        if self._post_warmup_state is not None:
+            init_params = getattr(self._post_warmup_state, self.sampler.sample_field)
         if init_params is None or self.num_chains == 1:
             return init_params
         for path, leaf in jax.tree_util.tree_leaves_with_path(init_params):
@@ -358,23 +336,22 @@ class MCMC:
                 )
         return jax.tree.map(lambda leaf: np.asarray(leaf)[0], init_params)
 
-    def _lanes_from_state(self, keys: jax.Array, placement: Placement) -> list[Lane]:
-        """Lanes that go on from `post_warmup_state`, with new keys where its kernel has keys."""
+    def _states_to_continue(self, keys: jax.Array, placement: Placement) -> list[Any]:
+        """States of the lanes in `post_warmup_state`, with new keys if its kernel has a key.
+
+        One chain goes on with the very key that is given, so that its own key makes it go on as if
+        the run had been longer.
+        """
         states = self._post_warmup_state
         if self.num_chains == 1:
             states = jax.tree.map(lambda leaf: leaf[None], states)
         if hasattr(states, "rng_key"):
             if not is_key_batch(keys):
+                chains = range(self.num_chains)
                 one = self.num_chains == 1
-                chain_keys = [
-                    keys if one else jax.random.fold_in(keys, n) for n in range(self.num_chains)
-                ]
-                keys = jax.numpy.stack(chain_keys)
+                keys = jax.numpy.stack([keys if one else chain_key(keys, n) for n in chains])
             states = states._replace(rng_key=keys)
-        return [
-            Lane(chains, jax.tree.map(lambda leaf, at=chains: leaf[_at(at, placement)], states))
-            for chains in placement.lanes
-        ]
+        return [placement.part(lane, states) for lane in placement.lanes]
 
     def _warn_of_divergences(self) -> None:
         diverging = self._extra_fields.get("diverging")
@@ -391,12 +368,3 @@ class MCMC:
     def _require_run(self) -> None:
         if self._samples is None:
             raise RuntimeError("there are no samples yet: call run() first")
-
-
-def _index(chains: tuple[int, ...], placement: Placement) -> np.ndarray:
-    """The chains of a lane as a program takes them: an array, or the one index."""
-    return np.asarray(chains if placement.batched else chains[0], np.int32)
-
-
-def _at(chains: tuple[int, ...], placement: Placement) -> Any:
-    return slice(chains[0], chains[-1] + 1) if placement.batched else chains[0]

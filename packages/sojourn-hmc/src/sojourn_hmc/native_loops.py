@@ -43,7 +43,7 @@ def enable() -> bool:
 
 
 def is_enabled() -> bool:
-    """Whether ``XLA_FLAGS`` asks for native loops; true of a running backend if it did at its start."""
+    """Whether ``XLA_FLAGS`` asks for native loops; a backend heeds what it said at its start."""
     return OPTION in os.environ.get("XLA_FLAGS", "")
 
 
@@ -52,7 +52,7 @@ def backend_is_running() -> bool:
 
     JAX refuses to change the number of CPU devices from then on; it is changed back at once.
     """
-    devices = jax.config.jax_num_cpu_devices
+    devices: int = jax.config.values["jax_num_cpu_devices"]
     try:
         jax.config.update("jax_num_cpu_devices", devices + 1 if devices > 0 else 1)
     except RuntimeError:

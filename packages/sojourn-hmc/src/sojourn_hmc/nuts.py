@@ -89,7 +89,7 @@ class NUTS(HamiltonianKernel):
         """Doubling until a turn, at most to the depth of the phase the chain is in."""
         adapt_state = state.adapt_state
         in_warmup = state.i < adapt_state.schedule.num_warmup
-        max_depth = jnp.where(in_warmup, *(jnp.int32(depth) for depth in self._depths))
+        max_depth = jnp.where(in_warmup, jnp.int32(self._depths[0]), jnp.int32(self._depths[1]))
         return lambda start, seed: nuts_trajectory(
             gradient,
             velocity_verlet,

@@ -6,9 +6,10 @@ threads use all cores without any configuration. No choice is made silently; `Pl
 
 import os
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 METHODS = ("parallel", "sequential", "vectorized")
 
@@ -32,6 +33,15 @@ class Placement(NamedTuple):
     workers: int
     batched: bool
     description: str
+
+    def chains_of(self, lane: tuple[int, ...]) -> np.ndarray:
+        """The chains of a lane as a program takes them: an array of them, or the one index."""
+        return np.asarray(lane if self.batched else lane[0], np.int32)
+
+    def part(self, lane: tuple[int, ...], state: Any) -> Any:
+        """The lane's part of a state with a leading axis of all chains."""
+        index = slice(lane[0], lane[-1] + 1) if self.batched else lane[0]
+        return jax.tree.map(lambda leaf: leaf[index], state)
 
 
 def place(chain_method: str, num_chains: int) -> Placement:

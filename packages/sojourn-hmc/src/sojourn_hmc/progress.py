@@ -1,4 +1,4 @@
-"""One display for all chains of a run: a bar on a terminal or in a notebook, plain lines in a log."""
+"""One display for all chains: a bar on a terminal or in a notebook, plain lines in a log."""
 
 import sys
 import time

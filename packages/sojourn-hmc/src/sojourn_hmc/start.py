@@ -1,5 +1,6 @@
 """Where a chain starts: a position at which potential and gradient are finite."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -24,7 +25,12 @@ def is_finite(point: StartPoint) -> jax.Array:
     return jnp.isfinite(point.potential_energy) & jnp.all(jnp.isfinite(point.potential_gradient))
 
 
-def find_start(draw_position, gradient: Gradient, key: jax.Array, max_attempts: int) -> StartPoint:
+def find_start(
+    draw_position: Callable[[jax.Array], jax.Array],
+    gradient: Gradient,
+    key: jax.Array,
+    max_attempts: int,
+) -> StartPoint:
     """Draw positions until potential and gradient are finite, at most ``max_attempts`` times.
 
     Parameters
@@ -43,7 +49,7 @@ def find_start(draw_position, gradient: Gradient, key: jax.Array, max_attempts: 
         position = draw_position(jax.random.fold_in(key, index))
         return StartPoint(position, *gradient(position))
 
-    # One loop with one copy of the gradient: the zeroth round enters with a point that is not finite.
+    # One loop with one copy of the gradient: it enters with a point that is not finite.
     shape = jax.eval_shape(attempt, jnp.int32(0))
     nowhere = StartPoint(*(jnp.full(leaf.shape, jnp.nan, leaf.dtype) for leaf in shape))
     return lax.while_loop(

@@ -2,8 +2,8 @@
 
 Source: Neal 2011, "MCMC using Hamiltonian dynamics", §5.3; Duane et al. 1987.
 
-Invariant: the end of the trajectory, its momentum negated, would lead back to the start, so accepting
-it with probability ``min(1, exp(-energy error))`` leaves ``exp(-energy)`` invariant.
+Invariant: the end of the trajectory, its momentum negated, would lead back to the start, so
+accepting it with probability ``min(1, exp(-energy error))`` leaves ``exp(-energy)`` invariant.
 """
 
 from typing import Any, NamedTuple
@@ -99,8 +99,6 @@ def fixed_length_trajectory(
     proposal = select(
         accepted,
         Proposal(end.position, end.potential_energy, end.potential_gradient, end_energy),
-        Proposal(
-            start.position, start.potential_energy, start.potential_gradient, start_energy
-        ),
+        Proposal(start.position, start.potential_energy, start.potential_gradient, start_energy),
     )
     return proposal, TrajectoryInfo(num_steps, accept_prob, error > MAX_ENERGY_ERROR)

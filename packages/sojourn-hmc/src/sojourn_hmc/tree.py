@@ -1,7 +1,8 @@
 """The No-U-Turn trajectory, built leaf by leaf: multinomial, progressive, without recursion.
 
-Source: Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", A.3-A.4 (multinomial
-weights, biased progressive sampling, generalised U-turn); Hoffman and Gelman 2014 (doubling).
+Source: Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", A.3-A.4
+(multinomial weights, biased progressive sampling, generalised U-turn); Hoffman and Gelman 2014
+(doubling).
 
 Invariant: given the set of leaves, the next state is drawn with probability proportional to
 ``exp(-energy)``, and every leaf of the final trajectory would have built the same set with the same

@@ -43,7 +43,7 @@ def is_turning(
 
 
 class Checkpoints(NamedTuple):
-    """Momentum and inclusive momentum sum at the first leaf of each open stretch, ``(depth, D)``."""
+    """Momentum and inclusive momentum sum at the first leaf of each open stretch."""
 
     momentum: jax.Array
     momentum_sum: jax.Array

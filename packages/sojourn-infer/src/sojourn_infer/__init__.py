@@ -1,7 +1,6 @@
 """Where a model becomes a target: densities, initial values, and the kernels that users name."""
 
 from sojourn_hmc import MCMC, MCMCKernel, Target
-
 from sojourn_infer._version import __version__
 from sojourn_infer.density import log_density
 from sojourn_infer.initialization import (

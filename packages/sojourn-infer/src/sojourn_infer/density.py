@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from sojourn_primitives import Message, Trace, handlers
 
 from sojourn_infer.sites import Model
+from sojourn_primitives import Message, Trace, handlers
 
 
 def site_log_density(site: Message) -> jax.Array:

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
 from sojourn_distributions import biject_to
 from sojourn_primitives import Message
 
@@ -69,6 +70,7 @@ def init_to_value(site: Message | None = None, values: Mapping[str, Any] | None 
     values = {} if values is None else values
     if site is None:
         return partial(init_to_value, values=values)
-    if site["name"] in values:
-        return jnp.asarray(values[site["name"]])
+    name = site["name"]
+    if name is not None and name in values:
+        return jnp.asarray(values[name])
     return init_to_uniform(site)

@@ -7,7 +7,6 @@ from typing import Any
 
 import sojourn_hmc
 from sojourn_hmc import Target
-
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.sites import Model
 from sojourn_infer.target import ModelTarget

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+
 from sojourn_primitives import Message, Trace, handlers
 
 Model = Callable[..., Any]

@@ -7,10 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from sojourn_distributions import biject_to
 from sojourn_hmc import Setup
-from sojourn_primitives import Message, Trace
-
 from sojourn_infer.density import site_log_density
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.sites import Model, abstract_trace, latent_sites, observed_sites
@@ -20,6 +19,7 @@ from sojourn_infer.unconstrain import (
     unconstrained_log_density,
     unconstrained_values,
 )
+from sojourn_primitives import Message, Trace
 
 
 class ModelTarget:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-from sojourn_distributions import biject_to
-from sojourn_primitives import Message, Trace, handlers
 
+from sojourn_distributions import biject_to
 from sojourn_infer.density import scaled_sum, trace_log_density
 from sojourn_infer.sites import Model, SiteValue, is_latent, latent_sites, only_latent
+from sojourn_primitives import Message, Trace, handlers
 
 
 def constrained_trace(
@@ -32,9 +32,9 @@ def constrained_trace(
             )
         return biject_to(site["fn"].support)(unconstrained[site["name"]])
 
-    seeded = handlers.seed(model, rng_seed=0)
-    valued = handlers.substitute(seeded, substitute_fn=only_latent(value))
-    return handlers.trace(valued).get_trace(*args, **kwargs)
+    # Values inside, seed outside: sites that have a value take no key.
+    valued = handlers.substitute(model, substitute_fn=only_latent(value))
+    return handlers.trace(handlers.seed(valued, rng_seed=0)).get_trace(*args, **kwargs)
 
 
 def unconstrained_log_density(trace: Trace, unconstrained: dict[str, Any]) -> jax.Array:

@@ -31,7 +31,6 @@ A *trace* is a plain dict from site names to messages, in the order of execution
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 
@@ -90,7 +89,7 @@ class Message(TypedDict, total=False):
 
     type: str
     name: str | None
-    fn: Callable[..., Any]
+    fn: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     value: Any

@@ -1,10 +1,13 @@
 """Sojourn: Markov chain Monte Carlo for probabilistic programs on JAX.
 
-The names and places are those of NumPyro, so that ``import sojourn as numpyro`` serves programs that
-draw by MCMC. Importing creates no array and starts no backend; it asks XLA for native loops on the
-CPU (see `sojourn_hmc.native_loops`; ``SOJOURN_NATIVE_LOOPS=0`` turns that off).
+The names and places are those of NumPyro, so that ``import sojourn as numpyro`` serves programs
+that draw by MCMC. Importing creates no array and starts no backend; it asks XLA for native loops on
+the CPU (see `sojourn_hmc.native_loops`; ``SOJOURN_NATIVE_LOOPS=0`` turns that off).
 """
 
+from sojourn import diagnostics, distributions, handlers, infer, primitives, util
+from sojourn._version import __version__
+from sojourn.util import enable_x64, set_host_device_count, set_platform
 from sojourn_distributions import enable_validation, validation_enabled
 from sojourn_hmc import native_loops
 from sojourn_primitives import (
@@ -18,10 +21,6 @@ from sojourn_primitives import (
     sample,
     subsample,
 )
-
-from sojourn import diagnostics, distributions, handlers, infer, primitives, util
-from sojourn._version import __version__
-from sojourn.util import enable_x64, set_host_device_count, set_platform
 
 native_loops.enable()
 

@@ -25,7 +25,7 @@ class DualAveragingState(NamedTuple):
         The average of the iterates, used after warmup.
     error_average : Array
         Running mean of target minus acceptance.
-    count : Array
+    num_updates : Array
         Updates since the last restart.
     shrinkage_point : Array
         ``mu``, where the iterates are drawn to.
@@ -34,7 +34,7 @@ class DualAveragingState(NamedTuple):
     log_step_size: jax.Array
     log_step_size_average: jax.Array
     error_average: jax.Array
-    count: jax.Array
+    num_updates: jax.Array
     shrinkage_point: jax.Array
 
 
@@ -57,16 +57,14 @@ def update(state: DualAveragingState, error: jax.Array) -> DualAveragingState:
     >>> bool(state.log_step_size > 0)  # accepted too often: larger steps
     True
     """
-    count = state.count + 1
+    count = state.num_updates + 1
     t = count.astype(error.dtype)
     weight = 1.0 / (t + T0)
     error_average = (1.0 - weight) * state.error_average + weight * error
     log_step_size = state.shrinkage_point - jnp.sqrt(t) / GAMMA * error_average
     decay = t**-KAPPA
     average = (1.0 - decay) * state.log_step_size_average + decay * log_step_size
-    return DualAveragingState(
-        log_step_size, average, error_average, count, state.shrinkage_point
-    )
+    return DualAveragingState(log_step_size, average, error_average, count, state.shrinkage_point)
 
 
 def clipped_exp(log_step_size: jax.Array) -> jax.Array:

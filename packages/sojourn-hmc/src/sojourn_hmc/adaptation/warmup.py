@@ -109,9 +109,7 @@ class Warmup(NamedTuple):
         self, state: HMCAdaptState, step: jax.Array, position: jax.Array, accept_prob: jax.Array
     ) -> HMCAdaptState:
         if self.adapt_step_size:
-            averaging = dual_averaging.update(
-                state.ss_state, self.target_accept_prob - accept_prob
-            )
+            averaging = dual_averaging.update(state.ss_state, self.target_accept_prob - accept_prob)
             log_step_size = jnp.where(
                 step == state.schedule.num_warmup - 1,
                 averaging.log_step_size_average,

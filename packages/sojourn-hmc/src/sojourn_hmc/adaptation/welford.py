@@ -18,13 +18,13 @@ class WelfordState(NamedTuple):
         ``(D,)``, mean of the positions so far.
     sum_squares : Array
         Sum of squared deviations, ``(D,)``, or of outer products, ``(D, D)``.
-    count : Array
+    num_positions : Array
         Number of positions.
     """
 
     mean: jax.Array
     sum_squares: jax.Array
-    count: jax.Array
+    num_positions: jax.Array
 
 
 def init(like: jax.Array) -> WelfordState:
@@ -38,7 +38,7 @@ def init(like: jax.Array) -> WelfordState:
 
 def update(state: WelfordState, position: jax.Array) -> WelfordState:
     """Take in one position ``(D,)``."""
-    count = state.count + 1
+    count = state.num_positions + 1
     before = position - state.mean
     mean = state.mean + before / count.astype(position.dtype)
     after = position - mean
@@ -58,10 +58,10 @@ def covariance(state: WelfordState, regularize: bool) -> jax.Array:
     >>> float(covariance(state, regularize=False)[0])
     7.0
     """
-    n = state.count.astype(state.mean.dtype)
+    n = state.num_positions.astype(state.mean.dtype)
     estimate = state.sum_squares / (n - 1)
     if not regularize:
         return estimate
     shrinkage = 1e-3 * (5 / (n + 5))
-    target = shrinkage if estimate.ndim == 1 else shrinkage * jnp.eye(*estimate.shape)
+    target = shrinkage if estimate.ndim == 1 else shrinkage * jnp.eye(estimate.shape[0])
     return (n / (n + 5)) * estimate + target

@@ -2,5 +2,3 @@
 
 from sojourn_distributions import *  # noqa: F403
 from sojourn_distributions import __all__ as __all__
-
-from sojourn.distributions import constraints, transforms  # noqa: F401

@@ -1,5 +1,6 @@
 """Inference: the MCMC driver and its kernels, from `sojourn_infer` and `sojourn_hmc`."""
 
+from sojourn.infer import hmc, initialization, mcmc, util
 from sojourn_infer import (
     HMC,
     MCMC,
@@ -11,8 +12,6 @@ from sojourn_infer import (
     init_to_value,
     log_density,
 )
-
-from sojourn.infer import hmc, initialization, mcmc, util
 
 __all__ = [
     "HMC",

@@ -1,0 +1,67 @@
+"""How a chain begins: its key, its starting values, its first state.
+
+Chain ``i`` is chain ``i``: its key depends on the seed and on ``i`` alone, so neither the number of
+chains nor their placement changes what it draws.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sojourn_hmc.kernel import MCMCKernel
+
+
+def is_key_batch(keys: Any) -> bool:
+    """Whether ``keys`` is a batch: typed keys have no axis of their own, legacy ones have one."""
+    typed = jnp.issubdtype(keys.dtype, jax.dtypes.prng_key)
+    return keys.ndim == (1 if typed else 2)
+
+
+def chain_key(keys: jax.Array, chain: Any) -> jax.Array:
+    """The key of a chain: one of a batch, or derived from the seed and the chain's index."""
+    return keys[chain] if is_key_batch(keys) else jax.random.fold_in(keys, chain)
+
+
+def first_state(
+    kernel: MCMCKernel,
+    keys: jax.Array,
+    chain: jax.Array,
+    num_warmup: Any,
+    init_params: Any,
+    params_per_chain: bool,
+    model_args: tuple,
+    model_kwargs: dict,
+) -> Any:
+    """Make the first state of one chain; a pure function, traced once for all chains.
+
+    Parameters
+    ----------
+    kernel : MCMCKernel
+        The kernel.
+    keys : Array
+        A seed, or a batch with a key for each chain.
+    chain : Array
+        The chain's index.
+    num_warmup, init_params, model_args, model_kwargs
+        As for `MCMCKernel.init`.
+    params_per_chain : bool
+        Whether ``init_params`` has a leading axis of chains.
+    """
+    if params_per_chain:
+        init_params = jax.tree.map(lambda leaf: jnp.asarray(leaf)[chain], init_params)
+    key = chain_key(keys, chain)
+    return strong(kernel.init(key, num_warmup, init_params, model_args, model_kwargs))
+
+
+def strong(state: Any) -> Any:
+    """Turn Python scalars and weakly typed arrays into arrays, so that a state keeps its types."""
+
+    def convert(leaf: Any) -> Any:
+        aval = jax.typeof(leaf)
+        return lax.convert_element_type(leaf, aval.dtype) if aval.weak_type else leaf
+
+    return jax.tree.map(convert, state)

@@ -1,0 +1,174 @@
+"""The programs of a run, found again by what decides them: a second run compiles nothing.
+
+They live with the kernel that they were made from. What decides a program is the structure of the
+arguments and the shapes of the data; lengths, seeds and the data's values are arguments of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, split
+from sojourn_hmc.chain import first_state
+from sojourn_hmc.chunk import Plan, advance, rows_that_fit
+from sojourn_hmc.draws import block_that_fits
+from sojourn_hmc.fields import Fields
+from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.placement import Placement
+from sojourn_hmc.program import Program, shape_of
+
+
+class Engine(NamedTuple):
+    """What advances the lanes of a run and constrains what they collect.
+
+    Attributes
+    ----------
+    advance : Program
+        ``advance(state, data, plan)`` gives the new state and the rows of the fields.
+    sample_shape : pytree
+        Shapes of the fields of one state of a lane.
+    num_rows : int
+        Rows that a chunk collects at most.
+    constrain : Program
+        ``constrain(samples, data)`` maps ``block`` samples to what a user reads.
+    block : int
+        Its size.
+    """
+
+    advance: Program
+    sample_shape: Any
+    num_rows: int
+    constrain: Program
+    block: int
+
+
+class Job(NamedTuple):
+    """One run: a kernel, its model's arguments, what is collected, how chains are laid out.
+
+    Attributes
+    ----------
+    kernel : MCMCKernel
+        The kernel.
+    arguments : Arguments
+        Of ``(model_args, model_kwargs)``.
+    fields : Fields
+        What is collected.
+    placement : Placement
+        How chains are laid out.
+    postprocess_fn : Callable or None
+        The user's map of a collected sample, in place of the kernel's.
+    """
+
+    kernel: MCMCKernel
+    arguments: Arguments
+    fields: Fields
+    placement: Placement
+    postprocess_fn: Callable[[Any], Any] | None
+
+    def first_states(
+        self, keys: jax.Array, num_warmup: np.ndarray, init_params: Any, params_per_chain: bool
+    ) -> list[Any]:
+        """Make the first state of every lane."""
+        start = split((num_warmup, init_params))
+        if not self.arguments.data:
+            # The model asks for concrete values; so may the kernel.
+            start = freeze((num_warmup, init_params))
+        kernel, structure, batched = self.kernel, self.arguments.structure, self.placement.batched
+
+        def make(keys: jax.Array, chains: Any, start_data: tuple, data: tuple) -> Any:
+            num_warmup, init_params = start.structure.bind(start_data)
+            model_args, model_kwargs = structure.bind(data)
+
+            def one(chain: jax.Array) -> Any:
+                return first_state(
+                    kernel,
+                    keys,
+                    chain,
+                    num_warmup,
+                    init_params,
+                    params_per_chain,
+                    model_args,
+                    model_kwargs,
+                )
+
+            return jax.vmap(one)(chains) if batched else one(chains)
+
+        lanes = [self.placement.chains_of(lane) for lane in self.placement.lanes]
+        examples = (keys, lanes[0], start.data, self.arguments.data)
+        program = self._find(
+            ("start", start.structure, params_per_chain),
+            examples,
+            lambda: Program(make, *examples),
+        )
+        return [program(keys, lane, start.data, self.arguments.data) for lane in lanes]
+
+    def engine(self, state: Any) -> Engine:
+        """The engine for lanes with states like ``state``."""
+        examples = (state, self.arguments.data)
+        return self._find(
+            ("engine", self.fields, self.postprocess_fn),
+            examples,
+            lambda: self._make_engine(*shape_of(examples)),
+        )
+
+    def _make_engine(self, state: Any, data: tuple) -> Engine:
+        kernel, fields, structure = self.kernel, self.fields, self.arguments.structure
+        batched = self.placement.batched
+        sample_shape = jax.eval_shape(fields.select, state)
+        num_rows = rows_that_fit(sample_shape)
+
+        def run_chunk(state: Any, data: tuple, plan: Plan) -> tuple[Any, tuple]:
+            model_args, model_kwargs = structure.bind(data)
+
+            def step(state: Any) -> Any:
+                return kernel.sample(state, model_args, model_kwargs)
+
+            return advance(jax.vmap(step) if batched else step, fields, num_rows, state, plan)
+
+        def constrain_one(sample: Any, data: tuple) -> Any:
+            if self.postprocess_fn is not None:
+                return self.postprocess_fn(sample)
+            return kernel.postprocess_fn(*structure.bind(data))(sample)
+
+        chunk = Program(run_chunk, state, data, Plan(1, 0, 1))
+        skip = 1 if batched else 0
+        sample = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape[skip:], x.dtype), sample_shape[0]
+        )
+        block = block_that_fits(jax.eval_shape(constrain_one, sample, data))
+        samples = jax.tree.map(lambda x: jax.ShapeDtypeStruct((block, *x.shape), x.dtype), sample)
+        # The size is given because a sample may be empty: a model of deterministic sites only.
+        constrain_block = jax.vmap(constrain_one, (0, None), axis_size=block)
+        return Engine(chunk, sample_shape, num_rows, Program(constrain_block, samples, data), block)
+
+    def _find(self, decided_by: tuple, examples: Any, make: Callable[[], Any]) -> Any:
+        shapes, treedef = jax.tree.flatten(shape_of(examples))
+        identity = (
+            *decided_by,
+            self.arguments.structure,
+            self.placement.batched,
+            treedef,
+            tuple((leaf.shape, leaf.dtype, leaf.weak_type) for leaf in shapes),
+            jax.dtypes.canonicalize_dtype(float),
+        )
+        programs = self.kernel.programs
+        if identity not in programs:
+            programs[identity] = make()
+        return programs[identity]
+
+
+def with_fallback(model_inputs: tuple, run: Callable[[Arguments], Any]) -> Any:
+    """Call ``run`` with the arrays among a model's arguments as data, or else as constants.
+
+    A model that asks for the value of an array fails while it is traced, before anything is
+    compiled; then the arrays become part of the program. If it asks for the value of a latent
+    variable this fails again, with JAX's own explanation.
+    """
+    try:
+        return run(split(model_inputs))
+    except CONCRETE_VALUE_ERRORS:
+        return run(freeze(model_inputs))

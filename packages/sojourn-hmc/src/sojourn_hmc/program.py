@@ -1,0 +1,60 @@
+"""A function that is traced now and compiled in the background: the unit of which a run is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+
+
+class Program:
+    """A function compiled for the shapes of example arguments.
+
+    Tracing happens at once, so that what is wrong with a model is raised here; compiling happens on
+    a thread of its own, because XLA releases the interpreter: one program compiles while the next
+    one is traced. The first call waits for it.
+
+    Parameters
+    ----------
+    function : Callable
+        A pure function of arrays.
+    *examples
+        Arguments, or their shapes as `jax.ShapeDtypeStruct`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> program = Program(lambda x: x + 1, jnp.zeros(3))
+    >>> program.out_shape.shape, program(jnp.ones(3)).tolist()
+    ((3,), [2.0, 2.0, 2.0])
+    """
+
+    def __init__(self, function: Callable[..., Any], *examples: Any):
+        lowered = jax.jit(function).lower(*examples)
+        self.out_shape = lowered.out_info
+        compiler = ThreadPoolExecutor(1, "compile")
+        self._compiled = compiler.submit(lowered.compile)
+        compiler.shutdown(wait=False)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the program on arguments of the shapes that it was made for."""
+        return self._compiled.result()(*arguments)
+
+
+def shape_of(tree: Any) -> Any:
+    """Shapes and types of a pytree of arrays and numbers."""
+
+    def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
+        aval = jax.typeof(leaf)
+        return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
+
+    return jax.tree.map(abstract, tree)
+
+
+def num_bytes(shapes: Any) -> int:
+    """Memory that arrays of these shapes take."""
+    leaves = jax.tree.leaves(shapes)
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
