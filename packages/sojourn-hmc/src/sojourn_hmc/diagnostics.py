@@ -81,7 +81,7 @@ def summary(samples: Any, prob: float = 0.90, group_by_chain: bool = True) -> di
     table = {}
     for name, draws in _named(samples).items():
         draws = np.asarray(draws)
-        flat = draws.reshape(-1, *draws.shape[2:]).astype(float)
+        flat = np.concatenate(draws.astype(float))
         interval = hpdi(flat, prob)
         table[name] = {
             "mean": flat.mean(0),
@@ -127,4 +127,6 @@ def _by_component(x: Any, statistic: Any) -> np.ndarray:
     shape = draws.shape[2:]
     if draws.size == 0 or draws.shape[1] < 4:
         return np.full(shape, np.nan)
-    return np.asarray(statistic(array_stats, draws)).reshape(shape)
+    # Draws that never change have no variance to divide by: their statistics are NaN.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(statistic(array_stats, draws)).reshape(shape)

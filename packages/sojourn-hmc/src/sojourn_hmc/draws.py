@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sojourn_hmc.chunk import MAX_ROWS
@@ -79,8 +78,8 @@ def constrain(
     num_chains, num_draws : int
         Their leading axes; a pytree without arrays does not tell them.
     """
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), samples)
     total = num_chains * num_draws
+    flat = jax.tree.map(lambda leaf: leaf.reshape(total, *leaf.shape[2:]), samples)
     parts = []
     for first in range(0, total, block):
         rows = np.minimum(np.arange(first, first + block), total - 1)
@@ -98,6 +97,7 @@ def present(draws: Any, group_by_chain: bool) -> Any:
 
     def convert(leaf: np.ndarray) -> jax.Array:
         joined = (leaf.shape[0] * leaf.shape[1], *leaf.shape[2:])
-        return jnp.asarray(leaf if group_by_chain else leaf.reshape(joined))
+        # An eager jnp.asarray would compile a program; this only transfers.
+        return jax.device_put(leaf if group_by_chain else leaf.reshape(joined))
 
     return jax.tree.map(convert, draws)

@@ -73,10 +73,8 @@ class Job(NamedTuple):
         self, keys: jax.Array, num_warmup: np.ndarray, init_params: Any, params_per_chain: bool
     ) -> list[Any]:
         """Make the first state of every lane."""
-        start = split((num_warmup, init_params))
-        if not self.arguments.data:
-            # The model asks for concrete values; so may the kernel.
-            start = freeze((num_warmup, init_params))
+        # Where the model asks for concrete values, so may the kernel.
+        start = (freeze if self.arguments.frozen else split)((num_warmup, init_params))
         kernel, structure, batched = self.kernel, self.arguments.structure, self.placement.batched
 
         def make(keys: jax.Array, chains: Any, start_data: tuple, data: tuple) -> Any:
@@ -104,6 +102,8 @@ class Job(NamedTuple):
             examples,
             lambda: Program(make, *examples),
         )
+        jax.eval_shape(self.fields.select, program.out_shape)  # unknown fields are found here
+        program.start_compiling()
         return [program(keys, lane, start.data, self.arguments.data) for lane in lanes]
 
     def engine(self, state: Any) -> Engine:
@@ -134,7 +134,7 @@ class Job(NamedTuple):
                 return self.postprocess_fn(sample)
             return kernel.postprocess_fn(*structure.bind(data))(sample)
 
-        chunk = Program(run_chunk, state, data, Plan(1, 0, 1))
+        chunk = Program(run_chunk, state, data, Plan(1, 0, 1)).start_compiling()
         skip = 1 if batched else 0
         sample = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape[skip:], x.dtype), sample_shape[0]
@@ -143,7 +143,8 @@ class Job(NamedTuple):
         samples = jax.tree.map(lambda x: jax.ShapeDtypeStruct((block, *x.shape), x.dtype), sample)
         # The size is given because a sample may be empty: a model of deterministic sites only.
         constrain_block = jax.vmap(constrain_one, (0, None), axis_size=block)
-        return Engine(chunk, sample_shape, num_rows, Program(constrain_block, samples, data), block)
+        constrain = Program(constrain_block, samples, data).start_compiling()
+        return Engine(chunk, sample_shape, num_rows, constrain, block)
 
     def _find(self, decided_by: tuple, examples: Any, make: Callable[[], Any]) -> Any:
         shapes, treedef = jax.tree.flatten(shape_of(examples))

@@ -226,7 +226,9 @@ class HamiltonianKernel(MCMCKernel):
             num_steps=info.num_steps,
             accept_prob=info.accept_prob,
             mean_accept_prob=jnp.where(
-                count == 1, info.accept_prob, mean + (info.accept_prob - mean) / count
+                count == 1,
+                info.accept_prob,
+                mean + (info.accept_prob - mean) / count.astype(mean.dtype),
             ),
             diverging=info.diverging,
             adapt_state=self.warmup.update(

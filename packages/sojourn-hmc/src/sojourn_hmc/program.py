@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -14,8 +14,8 @@ class Program:
     """A function compiled for the shapes of example arguments.
 
     Tracing happens at once, so that what is wrong with a model is raised here; compiling happens on
-    a thread of its own, because XLA releases the interpreter: one program compiles while the next
-    one is traced. The first call waits for it.
+    a thread of its own once it is told to, because XLA releases the interpreter: one program
+    compiles while the next one is traced. The first call waits for it.
 
     Parameters
     ----------
@@ -33,14 +33,23 @@ class Program:
     """
 
     def __init__(self, function: Callable[..., Any], *examples: Any):
-        lowered = jax.jit(function).lower(*examples)
-        self.out_shape = lowered.out_info
-        compiler = ThreadPoolExecutor(1, "compile")
-        self._compiled = compiler.submit(lowered.compile)
-        compiler.shutdown(wait=False)
+        self._lowered = jax.jit(function).lower(*examples)
+        self._compiled: Future[Any] | None = None
+        self.out_shape = self._lowered.out_info
+
+    def start_compiling(self) -> Program:
+        """Compile in the background; the first call does it, if nobody did."""
+        if self._compiled is None:
+            compiler = ThreadPoolExecutor(1, "compile")
+            self._compiled = compiler.submit(self._lowered.compile)
+            compiler.shutdown(wait=False)
+        return self
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the program on arguments of the shapes that it was made for."""
+        if self._compiled is None:
+            self.start_compiling()
+        assert self._compiled is not None
         return self._compiled.result()(*arguments)
 
 

@@ -79,7 +79,7 @@ def fixed_length_trajectory(
     step_size : Array
         Positive scalar.
     seed : Array
-        From `seed_from_key`; decides the acceptance.
+        From `seed_from_words`; decides the acceptance.
     num_steps : Array
         Integer scalar, traced.
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from sojourn_hmc.integrator import PhasePoint
 from sojourn_hmc.mass_matrix import MassMatrix
 from sojourn_hmc.trajectory import Proposal, TrajectoryInfo
+from sojourn_hmc.uniforms import seed_from_words
 
 BuildTrajectory = Callable[[PhasePoint, jax.Array], tuple[Proposal, TrajectoryInfo]]
 
@@ -31,7 +32,7 @@ def transition_keys(key: jax.Array, index: jax.Array) -> TransitionKeys:
     A chain can be continued from any transition because nothing else is carried.
     """
     pair = jax.vmap(jax.random.fold_in, (None, 0))(key, 2 * index + jnp.arange(2))
-    return TransitionKeys(pair[0], jax.random.key_data(pair[1]).ravel()[:2])
+    return TransitionKeys(pair[0], seed_from_words(pair[1]))
 
 
 def transition(

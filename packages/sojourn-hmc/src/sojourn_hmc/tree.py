@@ -85,7 +85,7 @@ def nuts_trajectory(
     step_size : Array
         Positive scalar.
     seed : Array
-        From `seed_from_key`; decides directions and choices.
+        From `seed_from_words`; decides directions and choices.
     max_depth : Array
         Integer scalar, traced, at most ``depth_limit``.
     depth_limit : int
@@ -195,6 +195,6 @@ def nuts_trajectory(
     )
     return tree.proposal, TrajectoryInfo(
         num_steps=tree.num_leaves,
-        accept_prob=tree.sum_accept_prob / tree.num_leaves,
+        accept_prob=tree.sum_accept_prob / tree.num_leaves.astype(dtype),
         diverging=tree.diverging,
     )

@@ -21,9 +21,12 @@ def _triple32(x: jax.Array) -> jax.Array:
     return x ^ (x >> 14)
 
 
-def seed_from_key(key: jax.Array) -> jax.Array:
-    """Draw a seed, ``uint32`` of shape ``(2,)``, from a JAX key."""
-    return jax.random.bits(key, (2,), jnp.uint32)
+def seed_from_words(key: jax.Array) -> jax.Array:
+    """Take the first two words of a key, typed or legacy, as a seed: ``uint32`` of shape ``(2,)``.
+
+    The key must be fresh and is not to be used for anything else.
+    """
+    return jax.random.key_data(key).ravel()[:2]
 
 
 def uniform(seed: jax.Array, counter: jax.Array, dtype: jnp.dtype = jnp.float32) -> jax.Array:
@@ -32,7 +35,7 @@ def uniform(seed: jax.Array, counter: jax.Array, dtype: jnp.dtype = jnp.float32)
     Parameters
     ----------
     seed : Array
-        From `seed_from_key`.
+        From `seed_from_words`.
     counter : Array
         Integers of any shape; equal counters give equal numbers.
     dtype : dtype
@@ -41,7 +44,7 @@ def uniform(seed: jax.Array, counter: jax.Array, dtype: jnp.dtype = jnp.float32)
     Examples
     --------
     >>> import jax, jax.numpy as jnp
-    >>> seed = seed_from_key(jax.random.key(0))
+    >>> seed = seed_from_words(jax.random.key(0))
     >>> u = uniform(seed, jnp.arange(10_000))
     >>> bool((u >= 0).all() & (u < 1).all()), round(float(u.mean()), 1)
     (True, 0.5)
