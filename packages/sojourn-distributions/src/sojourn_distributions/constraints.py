@@ -150,7 +150,7 @@ def same(left: Any, right: Any) -> bool:
         return True
     if is_concrete(left) and is_concrete(right):
         return np.array_equal(np.asarray(left), np.asarray(right))
-    if isinstance(left, Constraint | tuple | list | str):
+    if isinstance(left, PytreeNode | tuple | list | str):
         return bool(left == right)
     return False
 
@@ -370,7 +370,7 @@ class IntegerGreaterThan(_Discrete):
         return xp.zeros_like(like) + self.lower_bound
 
 
-class IntegerPositive(_Discrete):
+class PositiveInteger(_Discrete):
     """1, 2, 3, ..."""
 
     lower_bound = 1
@@ -382,7 +382,7 @@ class IntegerPositive(_Discrete):
         return xp.ones_like(like)
 
 
-class IntegerNonnegative(_Discrete):
+class NonnegativeInteger(_Discrete):
     """0, 1, 2, ..."""
 
     lower_bound = 0
@@ -584,7 +584,7 @@ class PositiveDefinite(_Matrix):
         return _is_symmetric(x, xp) & _has_cholesky(x, xp)
 
 
-class PositiveSemiDefinite(_Matrix):
+class PositiveSemidefinite(_Matrix):
     """Symmetric matrices without a negative eigenvalue."""
 
     def _holds(self, x: Any, xp: Any) -> Any:
@@ -724,15 +724,15 @@ log_weights = LogWeights()
 lower_cholesky = LowerCholesky()
 multinomial = Multinomial
 nonnegative = Nonnegative()
-nonnegative_integer = IntegerNonnegative()
+nonnegative_integer = NonnegativeInteger()
 open_interval = OpenInterval
 ordered_vector = OrderedVector()
 positive = Positive()
 positive_definite = PositiveDefinite()
 positive_definite_circulant_vector = PositiveDefiniteCirculantVector()
-positive_integer = IntegerPositive()
+positive_integer = PositiveInteger()
 positive_ordered_vector = PositiveOrderedVector()
-positive_semidefinite = PositiveSemiDefinite()
+positive_semidefinite = PositiveSemidefinite()
 real = Real()
 real_matrix = Independent(real, 2)
 real_vector = Independent(real, 1)

@@ -519,6 +519,9 @@ class ExpandedDistribution(Distribution):
         batch = shape[: len(shape) - self.event_dim]
         return jnp.broadcast_to(log_prob, np.broadcast_shapes(batch, self.batch_shape))
 
+    def validate_sample(self, value: ArrayLike, mask: ArrayLike = True) -> None:
+        self.base_dist.validate_sample(value, mask)
+
     def _broadcast(self, statistic: Any) -> Any:
         return jnp.broadcast_to(statistic, self.batch_shape + self.event_shape)
 
@@ -624,6 +627,11 @@ class Independent(Distribution):
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         log_prob = self.base_dist.log_prob(value, intermediates)
         return sum_rightmost(log_prob, self.reinterpreted_batch_ndims)
+
+    def validate_sample(self, value: ArrayLike, mask: ArrayLike = True) -> None:
+        if is_concrete(mask):
+            each = np.reshape(mask, np.shape(mask) + (1,) * self.reinterpreted_batch_ndims)
+            self.base_dist.validate_sample(value, each)
 
     @property
     def mean(self) -> Any:

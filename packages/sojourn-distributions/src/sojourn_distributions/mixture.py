@@ -89,6 +89,11 @@ class MixtureSameFamily(Distribution):
     def is_discrete(self) -> bool:
         return self.component_distribution.is_discrete
 
+    @property
+    def has_rsample(self) -> bool:
+        """False: the choice of a component is not differentiable in the weights."""
+        return False
+
     def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
         return self.sample_with_intermediates(key, sample_shape)[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -79,7 +80,7 @@ class Gamma(Distribution):
         "rate": constraints.positive,
     }
     support = constraints.positive
-    reparametrized_params = ("concentration", "rate")
+    reparametrized_params: ClassVar[Sequence[str]] = ("concentration", "rate")
 
     concentration: ArrayLike
     rate: ArrayLike

@@ -81,7 +81,9 @@ class LKJCholesky(Distribution):
         norm = jnp.sqrt(jnp.sum(jnp.square(normal), axis=-1, keepdims=True))
         below = normal / norm * jnp.sqrt(squared)[..., None]
         first = jnp.zeros((*batch, 1, n), self._dtype)
-        diagonal = jnp.sqrt(jnp.concatenate([jnp.ones((*batch, 1)), 1 - squared], axis=-1))
+        diagonal = jnp.sqrt(
+            jnp.concatenate([jnp.ones((*batch, 1), self._dtype), 1 - squared], axis=-1)
+        )
         strict = jnp.concatenate([first, below], axis=-2)
         return strict + diagonal[..., None] * np.eye(n, dtype=self._dtype)
 

@@ -11,7 +11,14 @@ import numpy as np
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike, float_dtype, is_concrete, namespace
+from sojourn_distributions.arrays import (
+    Array,
+    ArrayLike,
+    float_dtype,
+    is_concrete,
+    namespace,
+    on_host,
+)
 from sojourn_distributions.distribution import Distribution, derived_parameter
 
 __all__ = ["MultivariateNormal", "mahalanobis_squared"]
@@ -166,6 +173,7 @@ def cholesky_of_inverse(matrix: Any) -> Any:
     upper triangular ``R K^-1 R``; its transpose is the lower factor.
     """
     xp = namespace(matrix)
+    matrix = on_host(matrix) if xp is np else matrix
     reverse = cholesky(xp.flip(matrix, (-2, -1)))
     size = np.shape(matrix)[-1]
     factor = xp.swapaxes(xp.flip(reverse, (-2, -1)), -2, -1)

@@ -175,6 +175,6 @@ def _corr_matrix(constraint: Constraint) -> Transform:
 
 
 @biject_to.register(constraints.PositiveDefinite)
-@biject_to.register(constraints.PositiveSemiDefinite)
+@biject_to.register(constraints.PositiveSemidefinite)
 def _positive_definite(constraint: Constraint) -> Transform:
     return ComposeTransform([LowerCholeskyTransform(), CholeskyTransform().inv])
