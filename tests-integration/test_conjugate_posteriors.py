@@ -113,8 +113,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_posterior(name):
+@pytest.mark.parametrize(
+    "name, chain_method",
+    [*((name, "parallel") for name in CASES), ("gamma-poisson", "vectorized")],
+)
+def test_posterior(name, chain_method):
     model, arguments, truths = CASES[name]
     mcmc = MCMC(
         NUTS(model, target_accept_prob=0.9),
@@ -122,6 +125,7 @@ def test_posterior(name):
         num_samples=8000,
         num_chains=2,
         thinning=4,
+        chain_method=chain_method,
         progress_bar=False,
     )
     mcmc.run(jax.random.key(5), *arguments)
