@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sojourn_primitives.adapted import adapt
 from sojourn_primitives.distribution_like import DistributionLike, check_distribution_like
 from sojourn_primitives.handlers.mask import mask
 from sojourn_primitives.message import Message
@@ -33,7 +34,8 @@ def sample(
     name : str
         The site's name, unique in the model.
     fn : DistributionLike
-        The distribution. Inside plates it is expanded to their sizes.
+        The distribution. Inside plates it is expanded to their sizes. One of TensorFlow Probability
+        on JAX or of distrax is wrapped so that it can be.
     obs : array, optional
         The observed value; it broadcasts with ``fn.batch_shape + fn.event_shape``.
     rng_key : key, optional
@@ -66,6 +68,7 @@ def sample(
             f"sample: the first argument is the site's name, a str, but got {name!r} "
             f"({type(name).__name__})."
         )
+    fn = adapt(fn)
     check_distribution_like(name, fn)
     if obs_mask is not None:
         if obs is None:
@@ -176,6 +179,51 @@ def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
         raise ValueError(
             f"param site {name!r} has no value. Pass init_value, or give one with "
             f"handlers.substitute(model, data={{{name!r}: value}})."
+        )
+    return value
+
+
+def mutable(name: str, init_value: Any = None) -> Any:
+    """Declare a value that the model may change while it runs, such as a running mean.
+
+    Within one `trace`, the same object is returned wherever the site is stated again, with the
+    changes that were made to it; `substitute` gives the state of an earlier run.
+
+    Parameters
+    ----------
+    name : str
+        The site's name.
+    init_value : pytree, optional
+        The value at the first statement; a container, such as a dict, can be changed in place.
+
+    Raises
+    ------
+    ValueError
+        There is neither an initial value nor an earlier statement nor a handler that gives one.
+
+    Examples
+    --------
+    >>> from sojourn_primitives import handlers, mutable
+    >>> def model():
+    ...     mutable("a", {"value": 1.0})["value"] += 1.0
+    ...     return mutable("a")["value"]
+    >>> with handlers.trace():
+    ...     model()
+    2.0
+    """
+    msg: Message = {
+        "type": "mutable",
+        "name": name,
+        "fn": _given_value,
+        "args": (init_value,),
+        "kwargs": {},
+        "value": None,
+    }
+    value = apply_stack(msg)["value"]
+    if value is None:
+        raise ValueError(
+            f"mutable site {name!r} has no value. Pass init_value; to state it again without one, "
+            "run the model under handlers.trace."
         )
     return value
 

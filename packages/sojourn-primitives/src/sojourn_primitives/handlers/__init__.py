@@ -6,6 +6,7 @@ from sojourn_primitives.handlers.do import do
 from sojourn_primitives.handlers.infer_config import infer_config
 from sojourn_primitives.handlers.lift import lift
 from sojourn_primitives.handlers.mask import mask
+from sojourn_primitives.handlers.reparam import reparam
 from sojourn_primitives.handlers.replay import replay
 from sojourn_primitives.handlers.scale import scale
 from sojourn_primitives.handlers.scope import scope
@@ -21,6 +22,7 @@ __all__ = [
     "infer_config",
     "lift",
     "mask",
+    "reparam",
     "replay",
     "scale",
     "scope",

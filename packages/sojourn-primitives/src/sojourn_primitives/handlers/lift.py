@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sojourn_primitives.adapted import adapt
 from sojourn_primitives.distribution_like import DistributionLike, check_distribution_like
 from sojourn_primitives.message import Message
 from sojourn_primitives.messenger import Messenger
@@ -39,9 +40,11 @@ class lift(Messenger):
                 "handlers.lift needs prior=..., a distribution or a dict of them by parameter name."
             )
         if isinstance(prior, Mapping):
+            prior = {name: adapt(distribution) for name, distribution in prior.items()}
             for name, distribution in prior.items():
                 check_distribution_like(name, distribution)
         else:
+            prior = adapt(prior)
             check_distribution_like("prior", prior)
         self.prior = prior
 

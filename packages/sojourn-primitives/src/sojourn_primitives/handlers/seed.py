@@ -63,7 +63,7 @@ class seed(Messenger):
         self.hide_types = frozenset() if hide_types is None else frozenset(hide_types)
         self._key: Any = None if _is_integer(rng_seed) else _checked_key(rng_seed)
         self._count = 0
-        self._plates: dict[str | None, Any] = {}
+        self._plates: dict[str | None, int] = {}
 
     def _for_call(self) -> Self:
         fresh = copy.copy(self)
@@ -88,12 +88,18 @@ class seed(Messenger):
                 return
             name = msg["name"]
             if name not in self._plates:
-                self._plates[name] = self._next_key()
-            kwargs["rng_key"] = self._plates[name]
+                # The number, not the key: a key made inside a transformation dies with it.
+                self._plates[name] = self._next_count()
+            kwargs["rng_key"] = self._key_number(self._plates[name])
         else:
-            kwargs["rng_key"] = self._next_key()
+            kwargs["rng_key"] = self._key_number(self._next_count())
 
-    def _next_key(self) -> Any:
+    def _next_count(self) -> int:
+        count = self._count
+        self._count = count + 1
+        return count
+
+    def _key_number(self, count: int) -> Any:
         key = self._key
         if key is None:
             key = jax.random.key(self.rng_seed)
@@ -101,8 +107,6 @@ class seed(Messenger):
             # kept.
             if not isinstance(key, jax.core.Tracer):
                 self._key = key
-        count = self._count
-        self._count = count + 1
         return _fold_in(key, count)
 
 

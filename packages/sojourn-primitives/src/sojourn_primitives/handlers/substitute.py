@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+
 from sojourn_primitives.handlers.site_values import values_from
 from sojourn_primitives.message import Message
 from sojourn_primitives.messenger import Messenger
@@ -48,5 +50,10 @@ class substitute(Messenger):
         if msg["name"] is None:
             return
         value = self._value_of(msg)
-        if value is not None:
-            msg["value"] = value
+        if value is None:
+            return
+        if msg["type"] == "mutable":
+            if msg["value"] is not None:
+                return  # stated before in this run, and perhaps changed since
+            value = jax.tree.map(lambda leaf: leaf, value)  # the model may change it in place
+        msg["value"] = value

@@ -52,6 +52,10 @@ class trace(Messenger):
             self.fn(*args, **kwargs)
         return recorded
 
+    def process_message(self, msg: Message) -> None:
+        if msg["type"] == "mutable" and msg["name"] in self.trace:
+            msg["value"] = self.trace[msg["name"]]["value"]
+
     def postprocess_message(self, msg: Message) -> None:
         name = msg["name"]
         if name is None:
