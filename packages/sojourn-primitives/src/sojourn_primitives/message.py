@@ -59,8 +59,8 @@ class Message(TypedDict, total=False):
     Attributes
     ----------
     type : str
-        ``"sample"``, ``"param"``, ``"plate"``, ``"deterministic"``, ``"subsample"``,
-        ``"prng_key"`` or ``"inspect"``.
+        ``"sample"``, ``"param"``, ``"plate"``, ``"deterministic"``, ``"mutable"``,
+        ``"subsample"``, ``"prng_key"``, ``"inspect"`` or ``"control_flow"``.
     name : str or None
         The site's name; None for statements that leave no site.
     fn : callable
@@ -84,7 +84,10 @@ class Message(TypedDict, total=False):
     stop : bool
         True hides the message from the handlers further out.
     _control_flow_done : bool
-        True once a control-flow statement has dealt with the sites inside it.
+        True in the sites that a control-flow statement sends out: their values and distributions
+        are those of all steps.
+    _scan_depth, _held_back
+        Notes that control-flow statements make while the message is inside of them.
     """
 
     type: str
@@ -101,6 +104,8 @@ class Message(TypedDict, total=False):
     infer: dict[str, Any]
     stop: bool
     _control_flow_done: bool
+    _scan_depth: int
+    _held_back: list[Any]
 
 
 Trace: TypeAlias = dict[str, Message]

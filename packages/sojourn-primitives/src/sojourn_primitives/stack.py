@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sojourn_primitives.message import Message
 from sojourn_primitives.shapes import check_given_value
@@ -17,6 +17,14 @@ class Handler(Protocol):
 
     def postprocess_message(self, msg: Message) -> Any:
         """See the message with its value."""
+
+
+@runtime_checkable
+class HoldsBack(Protocol):
+    """The boundary of a control-flow statement, which holds back the way down of messages."""
+
+    def apply_below(self, top: int, msg: Message) -> Message:
+        """Apply a message that starts below position ``top`` of the stack."""
 
 
 class _HandlerStack(threading.local):
@@ -91,7 +99,26 @@ def apply_outer(handler: Handler, msg: Message) -> Message:
     raise RuntimeError(f"handler {type(handler).__name__} is not open in this thread.")
 
 
-def _apply(msg: Message, top: int) -> Message:
+def process_outside(handler: Handler, msg: Message) -> list[Handler]:
+    """Send a message up through the handlers outside of ``handler``, and not down again.
+
+    Returns
+    -------
+    list of Handler
+        Those that saw it, outermost first: whoever holds the message's way down is to call their
+        `postprocess_message` in this order.
+    """
+    return process_below(_STACK.handlers.index(handler), msg)
+
+
+def process_below(top: int, msg: Message) -> list[Handler]:
+    """Do what `process_outside` does, for the handlers below a position of the stack."""
+    handlers = _STACK.handlers
+    index = _process(msg, top)
+    return handlers[index:top]
+
+
+def _process(msg: Message, top: int) -> int:
     handlers = _STACK.handlers
     index = top
     while index:
@@ -99,13 +126,36 @@ def _apply(msg: Message, top: int) -> Message:
         handlers[index].process_message(msg)
         if msg.get("stop"):
             break
+    return index
+
+
+def _apply(msg: Message, top: int) -> Message:
+    handlers = _STACK.handlers
+    if top < len(handlers):
+        # A handler outside of a control-flow statement sends a message on its own: what is inside
+        # of the statement must hold back the way down until its values leave the traced program.
+        holding = [inner for inner in handlers[top:] if isinstance(inner, HoldsBack)]
+        if len(holding) > 1:
+            raise NotImplementedError(
+                f"site {msg['name']!r} lies in nested control flow, and a handler outside of both "
+                "statements sends a message of its own, as handlers.do does. Put that handler "
+                "inside."
+            )
+        if holding:
+            return holding[0].apply_below(top, msg)
+    index = _process(msg, top)
+    settle_value(msg)
+    for handler in handlers[index:top]:
+        handler.postprocess_message(msg)
+    return msg
+
+
+def settle_value(msg: Message) -> None:
+    """Give a message its default value, or compare the shape of a given one with the site's."""
     if msg["value"] is None:
         default_process_message(msg)
     elif msg["type"] == "sample":
         check_given_value(msg)
-    for handler in handlers[index:top]:
-        handler.postprocess_message(msg)
-    return msg
 
 
 def default_process_message(msg: Message) -> None:
