@@ -1,8 +1,15 @@
 """Statements of probabilistic models, and the effect handlers that give them a meaning."""
 
-from sojourn_primitives import handlers
+from sojourn_primitives import control_flow, handlers, inspection
 from sojourn_primitives._version import __version__
 from sojourn_primitives.distribution_like import DistributionLike
+from sojourn_primitives.inspection import (
+    format_shapes,
+    get_model_relations,
+    print_model,
+    render_model,
+    render_text,
+)
 from sojourn_primitives.message import CondIndepStackFrame, Message, Trace
 from sojourn_primitives.messenger import Messenger
 from sojourn_primitives.plate import plate, plate_stack
@@ -10,6 +17,7 @@ from sojourn_primitives.primitives import (
     deterministic,
     factor,
     get_mask,
+    mutable,
     param,
     prng_key,
     sample,
@@ -27,15 +35,23 @@ __all__ = [
     "Unit",
     "__version__",
     "apply_stack",
+    "control_flow",
     "default_process_message",
     "deterministic",
     "factor",
+    "format_shapes",
     "get_mask",
+    "get_model_relations",
     "handlers",
+    "inspection",
+    "mutable",
     "param",
     "plate",
     "plate_stack",
+    "print_model",
     "prng_key",
+    "render_model",
+    "render_text",
     "sample",
     "subsample",
 ]
