@@ -5,6 +5,7 @@ Loops are native, which halves the time to compile; ``SOJOURN_NATIVE_LOOPS=0`` t
 
 import jax
 import pytest
+
 from sojourn_hmc import native_loops
 
 native_loops.enable()

@@ -104,7 +104,7 @@ def test_exact_draws_stay_exact(target, kernel):
     potential, cdf, quantile = TARGETS[target]
     settings = KERNELS[kernel](total(potential))
     settings.step_size = 1.4
-    count = 20_000
+    count = 10_000
     u = np.random.default_rng(3).uniform(size=(count, 1))
     exact = {"x": jnp.asarray(quantile(u), jnp.float32)}
 

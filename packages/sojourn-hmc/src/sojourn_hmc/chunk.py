@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from sojourn_hmc.chain import strong
@@ -35,9 +36,13 @@ class Plan(NamedTuple):
         Every ``thinning``-th from there on is kept.
     """
 
-    num_transitions: int
-    first_kept: int
-    thinning: int
+    num_transitions: Any
+    first_kept: Any
+    thinning: Any
+
+    def as_arrays(self) -> Plan:
+        """The plan as an argument of a program, of one type in every mode of JAX."""
+        return Plan(*(np.asarray(number, np.int32) for number in self))
 
     def num_kept(self) -> int:
         """How many transitions are kept."""

@@ -120,7 +120,7 @@ def drive(
         length = _chunk_length(lane, phase, engine.num_rows)
         plan = phase.plan(lane.done, length)
         begin = time.perf_counter()
-        state, rows = jax.block_until_ready(engine.advance(lane.state, data, plan))
+        state, rows = jax.block_until_ready(engine.advance(lane.state, data, plan.as_arrays()))
         seconds = time.perf_counter() - begin
         count = plan.num_kept()
         if count:

@@ -134,7 +134,7 @@ class Job(NamedTuple):
                 return self.postprocess_fn(sample)
             return kernel.postprocess_fn(*structure.bind(data))(sample)
 
-        chunk = Program(run_chunk, state, data, Plan(1, 0, 1)).start_compiling()
+        chunk = Program(run_chunk, state, data, Plan(1, 0, 1).as_arrays()).start_compiling()
         skip = 1 if batched else 0
         sample = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape[skip:], x.dtype), sample_shape[0]
@@ -168,8 +168,12 @@ def with_fallback(model_inputs: tuple, run: Callable[[Arguments], Any]) -> Any:
     A model that asks for the value of an array fails while it is traced, before anything is
     compiled; then the arrays become part of the program. If it asks for the value of a latent
     variable this fails again, with JAX's own explanation.
+
+    Data go to the device once, here: the threads that run chunks neither copy them again nor see
+    this thread's settings of JAX, such as its precision.
     """
     try:
-        return run(split(model_inputs))
+        arguments = split(model_inputs)
+        return run(arguments._replace(data=jax.device_put(arguments.data)))
     except CONCRETE_VALUE_ERRORS:
         return run(freeze(model_inputs))

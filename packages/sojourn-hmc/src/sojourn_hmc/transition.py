@@ -31,7 +31,7 @@ def transition_keys(key: jax.Array, index: jax.Array) -> TransitionKeys:
 
     A chain can be continued from any transition because nothing else is carried.
     """
-    pair = jax.vmap(jax.random.fold_in, (None, 0))(key, 2 * index + jnp.arange(2))
+    pair = jax.vmap(jax.random.fold_in, (None, 0))(key, 2 * index + jnp.arange(2, dtype=jnp.int32))
     return TransitionKeys(pair[0], seed_from_words(pair[1]))
 
 
