@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 
+@jax.tree_util.register_pytree_node_class
 class NormalByHand:
     """Independent normal events of shape ``event_shape``; has the five parts and a density."""
 
@@ -28,6 +29,16 @@ class NormalByHand:
             mask = mask & self.masked
         batch_shape = np.broadcast_shapes(self.batch_shape, np.shape(mask))
         return NormalByHand(self.loc, self.scale, len(self.event_shape), batch_shape, mask)
+
+    def tree_flatten(self):
+        return (self.loc, self.scale, self.masked), (self.batch_shape, self.event_shape)
+
+    @classmethod
+    def tree_unflatten(cls, shapes, children):
+        new = object.__new__(cls)
+        new.loc, new.scale, new.masked = children
+        new.batch_shape, new.event_shape = shapes
+        return new
 
     def log_prob(self, value):
         terms = -0.5 * ((value - self.loc) / self.scale) ** 2 - jnp.log(

@@ -94,7 +94,11 @@ class Adapted:
     def expand(self, batch_shape: Shape) -> Adapted:
         """Return independent copies."""
         shape = tuple(batch_shape)
-        if np.broadcast_shapes(shape, self.batch_shape) != shape:
+        own = self.batch_shape
+        fits = len(shape) >= len(own) and all(
+            n in (1, m) for m, n in zip(reversed(shape), reversed(own), strict=False)
+        )
+        if not fits:
             raise ValueError(f"cannot expand batch shape {self.batch_shape} to {shape}.")
         return Adapted(self.base, shape, self._mask)
 

@@ -180,7 +180,7 @@ class Step(Boundary):
         if position in self._slices:
             msg["value"] = self._slices[position]
         else:
-            msg["value"] = jax.lax.dynamic_index_in_dim(jnp.asarray(value), self._index, 0, False)
+            msg["value"] = _at(jnp.asarray(value), self._index)
         if shape[0] == self._length:
             record.given = position
         else:
@@ -193,3 +193,9 @@ class Step(Boundary):
         key: Any = self._plate_key if kind == "plate" else self._key
         self._keys_given += 1
         return jax.random.fold_in(key, self._keys_given)
+
+
+def _at(values: jax.Array, index: Any) -> jax.Array:
+    if not values.shape[0]:
+        return jnp.zeros(values.shape[1:], values.dtype)
+    return jax.lax.dynamic_index_in_dim(values, index, 0, keepdims=False)

@@ -220,12 +220,7 @@ def _padded(value: Any, length: int) -> Any:
     missing = length - value.shape[0]
     if not missing:
         return value
-    filler = jnp.broadcast_to(value[:1], (missing, *value.shape[1:]))
-    return jnp.concatenate([value, filler]) if value.shape[0] else _nothing(value, length)
-
-
-def _nothing(value: Any, length: int) -> Any:
-    return jnp.zeros((length, *value.shape[1:]), value.dtype)
+    return jnp.concatenate([value, jnp.zeros((missing, *value.shape[1:]), value.dtype)])
 
 
 def _length(xs: Any, length: int | None) -> int:
