@@ -1,8 +1,10 @@
-"""Settings of JAX that programs make before they sample."""
+"""Settings of JAX that programs make before they sample, and tables of shapes."""
 
 import jax
 
-__all__ = ["enable_x64", "set_host_device_count", "set_platform"]
+from sojourn_primitives import format_shapes
+
+__all__ = ["enable_x64", "format_shapes", "set_host_device_count", "set_platform"]
 
 
 def enable_x64(use_x64: bool = True) -> None:

@@ -1,6 +1,6 @@
 """Inference: the MCMC driver and its kernels, from `sojourn_infer` and `sojourn_hmc`."""
 
-from sojourn.infer import hmc, initialization, mcmc, util
+from sojourn.infer import hmc, initialization, inspect, mcmc, util
 from sojourn_infer import (
     HMC,
     MCMC,
@@ -24,6 +24,7 @@ __all__ = [
     "init_to_uniform",
     "init_to_value",
     "initialization",
+    "inspect",
     "log_density",
     "mcmc",
     "util",

@@ -1,0 +1,1 @@
+"""Import paths of what NumPyro keeps under contrib; import the modules by name."""

@@ -1,0 +1,17 @@
+"""What a model consists of, from `sojourn_primitives`."""
+
+from sojourn_primitives.inspection import (
+    format_shapes,
+    get_model_relations,
+    print_model,
+    render_model,
+    render_text,
+)
+
+__all__ = [
+    "format_shapes",
+    "get_model_relations",
+    "print_model",
+    "render_model",
+    "render_text",
+]
