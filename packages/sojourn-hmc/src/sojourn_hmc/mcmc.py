@@ -45,6 +45,9 @@ class MCMC:
         ``"parallel"`` (threads on a CPU), ``"sequential"``, or ``"vectorized"`` (one batch).
     progress_bar : bool
         Whether to show progress; the draws are the same.
+    jit_model_args : bool
+        For compatibility, without effect: arrays among the model's arguments are always arguments
+        of the compiled programs, so that new data of the same shapes compile nothing.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class MCMC:
         postprocess_fn: Callable[[PyTree], PyTree] | None = None,
         chain_method: str = "parallel",
         progress_bar: bool = True,
+        jit_model_args: bool = False,
     ):
         limits: dict[str, tuple[Any, int]] = {
             "num_warmup": (num_warmup, 0),

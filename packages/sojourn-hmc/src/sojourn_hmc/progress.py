@@ -34,7 +34,7 @@ class Bar:
         # Imported late: it looks for a notebook, which a run without a bar should not pay for.
         from tqdm.auto import tqdm
 
-        self._bar = tqdm(total=total, dynamic_ncols=True, unit="draw")
+        self._bar = tqdm(total=total, desc="compile", dynamic_ncols=True, unit="draw")
 
     def advance(self, num_transitions: int, description: str) -> None:
         """Move the bar on."""
