@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["_build", "_templates", "jupyter_execute", "Thumbs.db", ".DS_Store"]
+default_role = "py:obj"
 templates_path = ["_templates"]
 
 # Every page with code is run; a page that fails fails the build.
@@ -57,6 +58,7 @@ numpydoc_show_class_members = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Sojourn"
+html_sidebars = {"*": []}  # only the reference has pages below pages
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": False,
