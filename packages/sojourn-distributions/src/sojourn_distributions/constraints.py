@@ -22,7 +22,7 @@ import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -101,9 +101,8 @@ class Constraint(PytreeNode):
 
     def __call__(self, x: ArrayLike) -> Any:
         """Whether each value lies in the set; shape ``x.shape[:-event_dim]``."""
-        if is_concrete(x) and all(map(is_concrete, jax.tree.leaves(self))):
-            return jax.tree.map(on_host, self)._holds(on_host(x), np)
-        return self._holds(x, jnp)
+        host = self._on_host() if is_concrete(x) else None
+        return self._holds(x, jnp) if host is None else host._holds(on_host(x), np)
 
     def check(self, value: ArrayLike) -> Any:
         """Same as calling the constraint."""
@@ -111,9 +110,18 @@ class Constraint(PytreeNode):
 
     def feasible_like(self, prototype: ArrayLike) -> Any:
         """Some value of the set with the shape of `prototype`."""
-        if is_concrete(prototype) and all(map(is_concrete, jax.tree.leaves(self))):
-            return jax.tree.map(on_host, self)._feasible(on_host(prototype), np)
-        return self._feasible(prototype, jnp)
+        host = self._on_host() if is_concrete(prototype) else None
+        if host is None:
+            return self._feasible(prototype, jnp)
+        return host._feasible(on_host(prototype), np)
+
+    def _on_host(self) -> Self | None:
+        """This set with bounds that NumPy can read, or None if a bound is traced."""
+        if not self._data_fields():  # most sets have no bounds, and every parameter is checked
+            return self
+        if not all(map(is_concrete, jax.tree.leaves(self))):
+            return None
+        return jax.tree.map(on_host, self)
 
     def _holds(self, x: Any, xp: Any) -> Any:
         raise NotImplementedError(f"{self!r} cannot be checked")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, Self
 
 import jax
@@ -55,8 +56,13 @@ class PytreeNode:
 
 def dataclass_fields(node: Any, *, static: bool) -> Names:
     """Names of a dataclass's fields, those marked `metadata={"static": True}` or the others."""
+    return _dataclass_fields(type(node), static)
+
+
+@functools.cache
+def _dataclass_fields(cls: Any, static: bool) -> Names:
     return tuple(
         field.name
-        for field in dataclasses.fields(node)
+        for field in dataclasses.fields(cls)
         if bool(field.metadata.get("static", False)) is static
     )
