@@ -116,7 +116,7 @@ class Constraint(PytreeNode):
         return host._feasible(on_host(prototype), np)
 
     def _on_host(self) -> Self | None:
-        """This set with bounds that NumPy can read, or None if a bound is traced."""
+        """Return the set with bounds that NumPy can read, or None if a bound is traced."""
         if not self._data_fields():  # most sets have no bounds, and every parameter is checked
             return self
         if not all(map(is_concrete, jax.tree.leaves(self))):

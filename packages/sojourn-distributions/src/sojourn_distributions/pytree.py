@@ -56,7 +56,8 @@ class PytreeNode:
 
 def dataclass_fields(node: Any, *, static: bool) -> Names:
     """Names of a dataclass's fields, those marked `metadata={"static": True}` or the others."""
-    return _dataclass_fields(type(node), static)
+    cls: Any = type(node)
+    return _dataclass_fields(cls, static)
 
 
 @functools.cache
