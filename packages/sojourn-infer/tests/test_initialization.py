@@ -1,0 +1,133 @@
+"""Strategies give first values in the support, bare and called, each as its name says."""
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+import sojourn_distributions as dist
+from sojourn_distributions import constraints
+from sojourn_infer import (
+    NUTS,
+    ModelTarget,
+    init_to_median,
+    init_to_sample,
+    init_to_uniform,
+    init_to_value,
+)
+from sojourn_primitives import plate, sample
+
+SITES = {
+    "real": dist.Normal(100.0, 2.0),
+    "positive": dist.LogNormal(0.0, 2.0),
+    "interval": dist.Uniform(3.0, 7.0),
+    "from_a_bound": dist.TruncatedNormal(0.0, 1.0, low=1.5),
+    "simplex": dist.Dirichlet(np.array([0.7, 2.0, 5.0])),
+    "vector": dist.MultivariateNormal(np.ones(2), np.eye(2)),
+    "batch": dist.HalfNormal(np.array([[1.0], [2.0]])),
+}
+SHAPES = {
+    "real": (3,),
+    "positive": (3,),
+    "interval": (3,),
+    "from_a_bound": (3,),
+    "simplex": (3, 3),
+    "vector": (3, 2),
+    "batch": (2, 3),
+}
+
+
+def model():
+    for name, fn in SITES.items():
+        with plate(f"plate_{name}", 3):
+            sample(name, fn)
+
+
+def first_values(strategy, seed=0, of=model):
+    """Constrained first values of a model's sites."""
+    setup = ModelTarget(of, strategy).setup((), {})
+    position = jax.jit(setup.start)(jax.random.key(seed))
+    return {name: np.asarray(value) for name, value in setup.constrain(position).items()}
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        pytest.param(init_to_uniform, id="uniform"),
+        pytest.param(init_to_uniform(radius=0.1), id="uniform-called"),
+        pytest.param(init_to_sample(), id="sample"),
+        pytest.param(init_to_median(num_samples=5), id="median-called"),
+        pytest.param(init_to_value, id="value"),
+        pytest.param(init_to_value(values={"interval": np.array([3.5, 4, 6])}), id="value-called"),
+    ],
+)
+def test_values_lie_in_the_support(strategy):
+    values = first_values(strategy)
+    assert {name: value.shape for name, value in values.items()} == SHAPES
+    for name, value in values.items():
+        assert np.all(SITES[name].support(value)), name
+        assert len(np.unique(value.round(4))) > 1, name  # each element has a value of its own
+
+
+def test_uniform_keeps_to_its_radius():
+    for strategy, radius in ((init_to_uniform, 2.0), (init_to_uniform(radius=0.5), 0.5)):
+
+        def many():
+            sample("x", dist.HalfNormal(np.ones(2000)))
+
+        unconstrained = np.log(first_values(strategy, of=many)["x"])
+        assert np.all(np.abs(unconstrained) <= radius * (1 + 1e-5))
+        # 2000 uniform draws: the extremes are near the ends, the mean is near the middle.
+        assert unconstrained.min() < -0.99 * radius < 0.99 * radius < unconstrained.max()
+        assert abs(unconstrained.mean()) < 4 * radius / np.sqrt(3 * 2000)
+
+
+def test_sample_draws_from_the_prior():
+    assert init_to_sample() is init_to_sample
+
+    def many():
+        sample("x", dist.Exponential(np.full(4000, 2.0)))
+
+    x = first_values(init_to_sample, of=many)["x"]
+    assert stats.kstest(x, stats.expon(scale=0.5).cdf).pvalue > 1e-3
+    assert not np.array_equal(first_values(init_to_sample, seed=1, of=many)["x"], x)
+
+
+@pytest.mark.parametrize(
+    "strategy, num_samples", [(init_to_median, 15), (init_to_median(num_samples=101), 101)]
+)
+def test_median_is_that_of_prior_draws(strategy, num_samples):
+    def many():
+        sample("x", dist.Normal(np.full(2000, 5.0), 2.0))
+
+    x = first_values(strategy, of=many)["x"]
+    assert abs(x.mean() - 5) < 4 * x.std() / np.sqrt(2000)
+    # The variance of the median of n normal draws is about pi / 2 / n times theirs.
+    assert x.std() == pytest.approx(2 * np.sqrt(np.pi / 2 / num_samples), rel=0.15)
+
+
+def test_values_are_taken_and_others_drawn():
+    values = {"interval": np.array([3.5, 4.0, 6.9]), "positive": np.array([0.1, 1.0, 9.0])}
+    first = first_values(init_to_value(values=values))
+    for name, value in values.items():
+        np.testing.assert_allclose(first[name], value, rtol=1e-5)
+    uniform = first_values(init_to_uniform)
+    np.testing.assert_array_equal(np.abs(first["real"]) < 2, np.abs(uniform["real"]) < 2)
+
+
+def test_a_flat_site_starts_uniformly_where_there_is_no_prior_to_draw_from():
+    def flat():
+        sample("x", dist.ImproperUniform(constraints.ordered_vector, (), (3,)))
+
+    given = init_to_value(values={"x": np.array([-1.0, 0.0, 5.0])})
+    for strategy in (init_to_uniform, init_to_sample, init_to_median, given):
+        assert np.all(np.diff(first_values(strategy, of=flat)["x"]) > 0)
+
+
+def test_the_kernel_starts_where_the_strategy_says():
+    def scales():
+        sample("x", dist.HalfNormal(np.ones(3)))
+
+    kernel = NUTS(scales, init_strategy=init_to_value(values={"x": np.array([1.0, 2.0, 4.0])}))
+    state = jax.jit(lambda key: kernel.init(key, 10, None, (), {}))(jax.random.key(0))
+    np.testing.assert_allclose(state.z["x"], np.log([1.0, 2.0, 4.0]), atol=1e-6)
