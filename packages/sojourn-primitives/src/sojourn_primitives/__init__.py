@@ -3,6 +3,7 @@
 from sojourn_primitives import control_flow, handlers, inspection
 from sojourn_primitives._version import __version__
 from sojourn_primitives.distribution_like import DistributionLike
+from sojourn_primitives.indexing import Vindex, vindex
 from sojourn_primitives.inspection import (
     format_shapes,
     get_model_relations,
@@ -33,6 +34,7 @@ __all__ = [
     "Messenger",
     "Trace",
     "Unit",
+    "Vindex",
     "__version__",
     "apply_stack",
     "control_flow",
@@ -54,4 +56,5 @@ __all__ = [
     "render_text",
     "sample",
     "subsample",
+    "vindex",
 ]

@@ -5,7 +5,7 @@ that draw by MCMC. Importing creates no array and starts no backend; it asks XLA
 the CPU (see `sojourn_hmc.native_loops`; ``SOJOURN_NATIVE_LOOPS=0`` turns that off).
 """
 
-from sojourn import diagnostics, distributions, handlers, infer, primitives, util
+from sojourn import diagnostics, distributions, handlers, infer, ops, primitives, util
 from sojourn._version import __version__
 from sojourn.util import enable_x64, set_host_device_count, set_platform
 from sojourn_distributions import enable_validation, validation_enabled
@@ -38,6 +38,7 @@ __all__ = [
     "handlers",
     "infer",
     "native_loops",
+    "ops",
     "param",
     "plate",
     "plate_stack",
