@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from sojourn_hmc.kernel import MCMCKernel
@@ -19,6 +20,22 @@ def is_key_batch(keys: Any) -> bool:
     """Whether ``keys`` is a batch: typed keys have no axis of their own, legacy ones have one."""
     typed = jnp.issubdtype(keys.dtype, jax.dtypes.prng_key)
     return keys.ndim == (1 if typed else 2)
+
+
+def is_key(keys: Any) -> bool:
+    """Whether ``keys`` is a key or a batch of keys, typed or legacy."""
+    if not isinstance(keys, (jax.Array, np.ndarray)):
+        return False
+    if jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
+        return keys.ndim <= 1
+    return keys.dtype == np.uint32 and keys.ndim in (1, 2) and keys.shape[-1] in (2, 4)
+
+
+def same_key(key: Any, other: Any) -> bool:
+    """Whether two keys are of one kind and equal."""
+    if key.dtype != other.dtype:
+        return False
+    return np.array_equal(jax.random.key_data(key), jax.random.key_data(other))
 
 
 def chain_key(keys: jax.Array, chain: Any) -> jax.Array:

@@ -75,11 +75,15 @@ class Lane:
         self.chunk = FIRST_CHUNK
 
     def chain_states(self, batched: bool) -> list[Any]:
-        """The state of each chain, on the host."""
+        """The state of each chain, on the host, to be looked at; keys of a batch stay together."""
         state = jax.device_get(self.state)
         if not batched:
             return [state]
-        return [jax.tree.map(lambda leaf, n=n: leaf[n], state) for n in range(len(self.chains))]
+        # Typed keys live on the device: taking one out would compile a program.
+        return [
+            jax.tree.map(lambda leaf, n=n: leaf[n] if isinstance(leaf, np.ndarray) else leaf, state)
+            for n in range(len(self.chains))
+        ]
 
 
 def drive(

@@ -73,8 +73,14 @@ class Job(NamedTuple):
         self, keys: jax.Array, num_warmup: np.ndarray, init_params: Any, params_per_chain: bool
     ) -> list[Any]:
         """Make the first state of every lane."""
-        # Where the model asks for concrete values, so may the kernel.
-        start = (freeze if self.arguments.frozen else split)((num_warmup, init_params))
+        try:
+            start = split((num_warmup, init_params))
+            return self._first_states(keys, start, params_per_chain)
+        except CONCRETE_VALUE_ERRORS:
+            start = freeze((num_warmup, init_params))
+            return self._first_states(keys, start, params_per_chain)
+
+    def _first_states(self, keys: jax.Array, start: Arguments, params_per_chain: bool) -> list[Any]:
         kernel, structure, batched = self.kernel, self.arguments.structure, self.placement.batched
 
         def make(keys: jax.Array, chains: Any, start_data: tuple, data: tuple) -> Any:
@@ -102,7 +108,7 @@ class Job(NamedTuple):
             examples,
             lambda: Program(make, *examples),
         )
-        jax.eval_shape(self.fields.select, program.out_shape)  # unknown fields are found here
+        self.fields.check(program.out_shape)
         program.start_compiling()
         return [program(keys, lane, start.data, self.arguments.data) for lane in lanes]
 

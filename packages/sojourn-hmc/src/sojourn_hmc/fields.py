@@ -24,17 +24,41 @@ class Fields(NamedTuple):
         """Pick the values of the fields out of a state."""
         return tuple(_follow(state, name) for name in self.names)
 
+    def check(self, state: Any) -> None:
+        """Raise a ValueError that names a field or a site that a state does not have."""
+        sample = self.select(state)[0]
+        sites = list(sample) if isinstance(sample, dict) else []
+        for site in self.excluded:
+            if site not in sites:
+                raise ValueError(
+                    f"extra field '~{self.names[0]}.{site}' leaves out a site that is not among "
+                    f"{sites}"
+                )
 
-def choose_fields(kernel: MCMCKernel, extra_fields: Iterable[str]) -> Fields:
+
+def choose_fields(kernel: MCMCKernel, extra_fields: Iterable[Any]) -> Fields:
     """Sample field, default fields and what the user adds; ``"~z.site"`` leaves a site out."""
     sample_field = kernel.sample_field
-    extra_fields = tuple(extra_fields)
-    excluded = tuple(
-        name.removeprefix(f"~{sample_field}.") for name in extra_fields if name[0] == "~"
-    )
-    added = (name for name in extra_fields if name[0] != "~")
+    if isinstance(extra_fields, str):
+        raise TypeError(f"extra_fields must be a tuple of names: write ({extra_fields!r},)")
+    excluded, added = [], []
+    for name in extra_fields:
+        if not isinstance(name, str) or not name:
+            raise TypeError(
+                "extra_fields must be names such as 'num_steps' or 'adapt_state.step_size', got "
+                f"{name!r}"
+            )
+        if not name.startswith("~"):
+            added.append(name)
+        elif name.startswith(f"~{sample_field}."):
+            excluded.append(name.removeprefix(f"~{sample_field}."))
+        else:
+            raise ValueError(
+                f"extra field {name!r}: '~' leaves out a site and stands before the sample field, "
+                f"as in '~{sample_field}.site'"
+            )
     names = dict.fromkeys((sample_field, *kernel.default_fields, *added))
-    return Fields(tuple(names), excluded)
+    return Fields(tuple(names), tuple(excluded))
 
 
 def _follow(state: Any, name: str) -> Any:

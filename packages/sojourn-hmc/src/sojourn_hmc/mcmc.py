@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from sojourn_hmc.arguments import Arguments
-from sojourn_hmc.chain import chain_key, is_key_batch
+from sojourn_hmc.chain import chain_key, is_key, is_key_batch, same_key
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import Store, constrain, present
 from sojourn_hmc.driver import Lane, Phase, drive
@@ -78,6 +78,11 @@ class MCMC:
         progress_bar: bool = True,
         jit_model_args: bool = False,
     ):
+        if not isinstance(sampler, MCMCKernel):
+            raise TypeError(
+                f"sampler must be a kernel such as NUTS(model), got {sampler!r}; a kernel of your "
+                "own derives from MCMCKernel"
+            )
         limits: dict[str, tuple[Any, int]] = {
             "num_warmup": (num_warmup, 0),
             "num_samples": (num_samples, 1),
@@ -85,7 +90,7 @@ class MCMC:
             "thinning": (thinning, 1),
         }
         for name, (value, least) in limits.items():
-            if not isinstance(value, Integral) or value < least:
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
                 raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
         if thinning > num_samples:
             raise ValueError(
@@ -189,6 +194,8 @@ class MCMC:
         if not self._lanes:
             return None
         states = [lane.state for lane in self._lanes]
+        if self.num_chains == 1 and self.placement is not None and self.placement.batched:
+            return jax.tree.map(lambda leaf: leaf[0], states[0])
         if len(states) == 1:
             return states[0]
         return jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *states)
@@ -296,8 +303,6 @@ class MCMC:
             engine.constrain, engine.block, data, unconstrained, store.num_chains, store.num_draws
         )
         for site in fields.excluded:
-            if site not in samples:
-                raise ValueError(f"'~{site}' excludes an unknown site; there are {list(samples)}")
             del samples[site]
         self._samples = samples
         self._extra_fields = dict(zip(fields.names[1:], others, strict=True))
@@ -316,8 +321,11 @@ class MCMC:
             )
 
     def _check_keys(self, rng_key: jax.Array) -> jax.Array:
-        if not isinstance(rng_key, (jax.Array, np.ndarray)):
-            raise TypeError(f"rng_key must be a JAX key such as jax.random.key(0), got {rng_key!r}")
+        if not is_key(rng_key):
+            raise TypeError(
+                "rng_key must be a JAX key such as jax.random.key(0), or a batch of them, "
+                f"got {rng_key!r}"
+            )
         if is_key_batch(rng_key) and rng_key.shape[0] != self.num_chains:
             raise ValueError(
                 f"rng_key is a batch of {rng_key.shape[0]} keys for num_chains={self.num_chains}: "
@@ -343,18 +351,18 @@ class MCMC:
     def _states_to_continue(self, keys: jax.Array, placement: Placement) -> list[Any]:
         """States of the lanes in `post_warmup_state`, with new keys if its kernel has a key.
 
-        One chain goes on with the very key that is given, so that its own key makes it go on as if
-        the run had been longer.
+        The key of `run` gives chains the keys that a first run would give them, so that a warmup
+        and a run with one key are one run; a chain's own key is kept as it is.
         """
         states = self._post_warmup_state
         if self.num_chains == 1:
             states = jax.tree.map(lambda leaf: leaf[None], states)
         if hasattr(states, "rng_key"):
-            if not is_key_batch(keys):
-                chains = range(self.num_chains)
-                one = self.num_chains == 1
-                keys = jax.numpy.stack([keys if one else chain_key(keys, n) for n in chains])
-            states = states._replace(rng_key=keys)
+            if is_key_batch(keys):
+                states = states._replace(rng_key=keys)
+            elif not same_key(keys, states.rng_key[0]):
+                chain_keys = [chain_key(keys, chain) for chain in range(self.num_chains)]
+                states = states._replace(rng_key=jax.numpy.stack(chain_keys))
         return [placement.part(lane, states) for lane in placement.lanes]
 
     def _warn_of_divergences(self) -> None:

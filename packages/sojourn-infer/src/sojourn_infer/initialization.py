@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sojourn_distributions import biject_to
 from sojourn_primitives import Message
@@ -29,12 +30,10 @@ def init_to_uniform(site: Message | None = None, radius: float = 2) -> Any:
     """
     if site is None:
         return partial(init_to_uniform, radius=radius)
-    fn = site["fn"]
-    transform = biject_to(fn.support)
-    shape = tuple(site["kwargs"]["sample_shape"]) + fn.batch_shape + fn.event_shape
+    transform = biject_to(site["fn"].support)
     unconstrained = jax.random.uniform(
         site["kwargs"]["rng_key"],
-        transform.inverse_shape(shape),
+        transform.inverse_shape(_shape(site)),
         minval=-radius,
         maxval=radius,
     )
@@ -42,21 +41,30 @@ def init_to_uniform(site: Message | None = None, radius: float = 2) -> Any:
 
 
 def init_to_sample(site: Message | None = None) -> Any:
-    """Start from a draw from the prior."""
+    """Start from a draw from the prior; where it is improper, uniformly."""
     if site is None:
         return init_to_sample
-    return site["fn"](
-        rng_key=site["kwargs"]["rng_key"], sample_shape=tuple(site["kwargs"]["sample_shape"])
-    )
+    draws = _prior_draws(site, 1)
+    return init_to_uniform(site) if draws is None else draws[0]
 
 
 def init_to_median(site: Message | None = None, num_samples: int = 15) -> Any:
-    """Start from the elementwise median of ``num_samples`` draws from the prior."""
+    """Start from the elementwise median of draws from the prior; where improper, uniformly."""
     if site is None:
         return partial(init_to_median, num_samples=num_samples)
-    sample_shape = (num_samples, *site["kwargs"]["sample_shape"])
-    draws = site["fn"](rng_key=site["kwargs"]["rng_key"], sample_shape=sample_shape)
-    return jnp.median(draws, axis=0)
+    draws = _prior_draws(site, num_samples)
+    return init_to_uniform(site) if draws is None else jnp.median(draws, axis=0)
+
+
+def _prior_draws(site: Message, num_samples: int) -> Any:
+    """Return draws from a site's prior, or None if it cannot be drawn from."""
+    try:
+        return site["fn"](
+            rng_key=site["kwargs"]["rng_key"],
+            sample_shape=(num_samples, *site["kwargs"]["sample_shape"]),
+        )
+    except NotImplementedError:
+        return None
 
 
 def init_to_value(site: Message | None = None, values: Mapping[str, Any] | None = None) -> Any:
@@ -71,6 +79,17 @@ def init_to_value(site: Message | None = None, values: Mapping[str, Any] | None 
     if site is None:
         return partial(init_to_value, values=values)
     name = site["name"]
-    if name is not None and name in values:
-        return jnp.asarray(values[name])
-    return init_to_uniform(site)
+    if name is None or name not in values:
+        return init_to_uniform(site)
+    shape = _shape(site)
+    if np.shape(values[name]) != shape:
+        raise ValueError(
+            f"init_to_value: the value for site {name!r} has shape {np.shape(values[name])}, but "
+            f"the site has shape {shape}"
+        )
+    return jnp.asarray(values[name])
+
+
+def _shape(site: Message) -> tuple[int, ...]:
+    fn = site["fn"]
+    return tuple(site["kwargs"]["sample_shape"]) + fn.batch_shape + fn.event_shape

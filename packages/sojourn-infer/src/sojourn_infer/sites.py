@@ -32,7 +32,13 @@ def observed_sites(trace: Trace) -> dict[str, Message]:
     }
 
 
-def abstract_trace(model: Model, args: tuple, kwargs: dict, latent_value: SiteValue) -> Trace:
+def abstract_trace(
+    model: Model,
+    args: tuple,
+    kwargs: dict,
+    latent_value: SiteValue,
+    judge: Callable[[Trace], None],
+) -> Trace:
     """Run a model on abstract latent values: no operation runs and nothing compiles.
 
     Data stay concrete, so that Python control flow on data works and observed values can be read.
@@ -45,6 +51,9 @@ def abstract_trace(model: Model, args: tuple, kwargs: dict, latent_value: SiteVa
         Its arguments.
     latent_value : Callable
         Gives a latent site its value, or None for a draw from its prior.
+    judge : Callable
+        Looks at the trace before the run ends: what distributions compute with abstract values is
+        of no use after it.
 
     Returns
     -------
@@ -65,6 +74,7 @@ def abstract_trace(model: Model, args: tuple, kwargs: dict, latent_value: SiteVa
         except Exception as error:
             error.add_note(_where(model, args, kwargs, trace))
             raise
+        judge(trace)
 
     jax.eval_shape(run, jax.eval_shape(jax.random.key, 0))
     return trace

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sojourn_distributions import biject_to
+from sojourn_distributions import biject_to, validation_enabled
 from sojourn_hmc import Setup
 from sojourn_infer.density import site_log_density
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
@@ -60,13 +60,19 @@ class ModelTarget:
             ``init_params`` does not fit the latent sites. What the model itself raises gets a note
             that says where it happened.
         """
-        trace = abstract_trace(self.model, model_args, model_kwargs, self.init_strategy)
-        for site in latent_sites(trace).values():
+
+        def first_value(site: Message) -> Any:
+            # A strategy may not know what to do with a site that cannot be sampled anyway.
             _check_latent(site)
-        for site in observed_sites(trace).values():
-            _check_observed(site)
-        if init_params is not None:
-            _check_init_params(trace, init_params)
+            return self.init_strategy(site)
+
+        def judge(trace: Trace) -> None:
+            for site in observed_sites(trace).values():
+                _check_observed(site)
+            if init_params is not None:
+                _check_init_params(trace, init_params)
+
+        abstract_trace(self.model, model_args, model_kwargs, first_value, judge)
 
     def setup(self, model_args: tuple, model_kwargs: dict, init_params: Any = None) -> Setup:
         """Bind the model's arguments; see `Target`."""
@@ -88,7 +94,9 @@ class ModelTarget:
 
     def explain(self, position: Any, model_args: tuple, model_kwargs: dict) -> str:
         """List the sites' values and log densities at ``position``, the suspects first."""
-        trace = constrained_trace(self.model, model_args, model_kwargs, position)
+        # The parameters of distributions may be what is wrong, which is for the lines to show.
+        with validation_enabled(False):
+            trace = constrained_trace(self.model, model_args, model_kwargs, position)
         lines = []
         for name, site in trace.items():
             if site["type"] != "sample":
@@ -104,10 +112,17 @@ class ModelTarget:
 def _check_latent(site: Message) -> None:
     if site["fn"].support.is_discrete:
         raise ValueError(
-            f"latent site {site['name']!r} is discrete ({type(site['fn']).__name__}): Hamiltonian "
+            f"latent site {site['name']!r} is discrete ({_family(site['fn'])}): Hamiltonian "
             "kernels move continuous variables only. Observe it, or sum it out of the model with "
             "logsumexp over its values and factor"
         )
+
+
+def _family(fn: Any) -> str:
+    """Name of a distribution under what expands, masks or reinterprets it."""
+    while hasattr(fn, "base_dist"):
+        fn = fn.base_dist
+    return type(fn).__name__
 
 
 def _check_observed(site: Message) -> None:
@@ -141,6 +156,11 @@ def _check_init_params(trace: Trace, init_params: Any) -> None:
             f"latent sites and their unconstrained shapes are {expected}"
         )
     for name, shape in expected.items():
+        if np.asarray(init_params[name]).dtype.kind not in "biuf":
+            raise TypeError(
+                f"init_params[{name!r}] must be numbers, got {init_params[name]!r}: the "
+                f"unconstrained value of this site has shape {shape}"
+            )
         if np.shape(init_params[name]) != shape:
             raise ValueError(
                 f"init_params[{name!r}] has shape {np.shape(init_params[name])}, but the "

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from sojourn_distributions import biject_to
 from sojourn_infer.density import scaled_sum, trace_log_density
 from sojourn_infer.sites import Model, SiteValue, is_latent, latent_sites, only_latent
-from sojourn_primitives import Message, Trace, handlers
+from sojourn_primitives import Message, Trace, get_mask, handlers
 
 
 def constrained_trace(
@@ -30,6 +31,8 @@ def constrained_trace(
                 f"latent site {site['name']!r} has no value: there are values for "
                 f"{list(unconstrained)}. A model must have the same sites in every run"
             )
+        # Kept for the Jacobian term: handlers of the model mask that too.
+        site["mask"] = get_mask()
         return biject_to(site["fn"].support)(unconstrained[site["name"]])
 
     # Values inside, seed outside: sites that have a value take no key.
@@ -40,13 +43,16 @@ def constrained_trace(
 def unconstrained_log_density(trace: Trace, unconstrained: dict[str, Any]) -> jax.Array:
     """Log density of a `constrained_trace` on the unconstrained space, Jacobian included.
 
-    A site's Jacobian term is scaled as its log density is: both stand for the same number of
-    elements of a subsampled plate.
+    A site's Jacobian term is scaled and masked by handlers as its log density is: both stand for
+    the same number of elements of a subsampled plate, and an element that does not count must not
+    be drawn to a side by its transform.
     """
     density = trace_log_density(trace)
     for name, site in latent_sites(trace).items():
         transform = biject_to(site["fn"].support)
         jacobian = transform.log_abs_det_jacobian(unconstrained[name], site["value"])
+        if site["mask"] is not None:
+            jacobian = jnp.where(site["mask"], jacobian, 0.0)
         density = density + scaled_sum(site, jacobian)
     return density
 

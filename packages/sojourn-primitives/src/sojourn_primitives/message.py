@@ -72,7 +72,7 @@ class Message(TypedDict, total=False):
     scale : None, number or array
         The factor on the site's log density.
     mask : None, bool or bool array
-        The mask in force, in messages of type ``"inspect"``.
+        The mask of the handlers around, in messages of type ``"inspect"``.
     is_observed : bool
         Whether the value is data.
     intermediates : list
