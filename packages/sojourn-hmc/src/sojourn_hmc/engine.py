@@ -46,6 +46,25 @@ class Engine(NamedTuple):
     block: int
 
 
+class Start(NamedTuple):
+    """How the first state of every lane is made.
+
+    Attributes
+    ----------
+    program : Program
+        Makes the state of a lane.
+    calls : list of tuple
+        Its arguments for each lane.
+    """
+
+    program: Program
+    calls: list[tuple]
+
+    def states(self) -> list[Any]:
+        """Make the states, once the program is compiled."""
+        return [self.program(*arguments) for arguments in self.calls]
+
+
 class Job(NamedTuple):
     """One run: a kernel, its model's arguments, what is collected, how chains are laid out.
 
@@ -69,22 +88,22 @@ class Job(NamedTuple):
     placement: Placement
     postprocess_fn: Callable[[Any], Any] | None
 
-    def first_states(
+    def start(
         self, keys: jax.Array, num_warmup: np.ndarray, init_params: Any, params_per_chain: bool
-    ) -> list[Any]:
-        """Make the first state of every lane."""
+    ) -> Start:
+        """Trace, and begin to compile, what makes the first state of every lane."""
         try:
-            start = split((num_warmup, init_params))
-            return self._first_states(keys, start, params_per_chain)
+            given = split((num_warmup, init_params))
+            return self._start(keys, given, params_per_chain)
         except CONCRETE_VALUE_ERRORS:
-            start = freeze((num_warmup, init_params))
-            return self._first_states(keys, start, params_per_chain)
+            given = freeze((num_warmup, init_params))
+            return self._start(keys, given, params_per_chain)
 
-    def _first_states(self, keys: jax.Array, start: Arguments, params_per_chain: bool) -> list[Any]:
+    def _start(self, keys: jax.Array, given: Arguments, params_per_chain: bool) -> Start:
         kernel, structure, batched = self.kernel, self.arguments.structure, self.placement.batched
 
-        def make(keys: jax.Array, chains: Any, start_data: tuple, data: tuple) -> Any:
-            num_warmup, init_params = start.structure.bind(start_data)
+        def make(keys: jax.Array, chains: Any, given_data: tuple, data: tuple) -> Any:
+            num_warmup, init_params = given.structure.bind(given_data)
             model_args, model_kwargs = structure.bind(data)
 
             def one(chain: jax.Array) -> Any:
@@ -102,18 +121,23 @@ class Job(NamedTuple):
             return jax.vmap(one)(chains) if batched else one(chains)
 
         lanes = [self.placement.chains_of(lane) for lane in self.placement.lanes]
-        examples = (keys, lanes[0], start.data, self.arguments.data)
+        examples = (keys, lanes[0], given.data, self.arguments.data)
         program = self._find(
-            ("start", start.structure, params_per_chain),
+            ("start", given.structure, params_per_chain),
             examples,
             lambda: Program(make, *examples),
         )
-        self.fields.check(program.out_shape)
+        # Unknown fields and sites are found here, before anything compiles.
+        sample = self._one_sample(jax.eval_shape(self.fields.select, program.out_shape))
+        if self.fields.excluded:
+            values = jax.eval_shape(self._constrain, sample, self.arguments.data)
+            self.fields.check_excluded(values)
         program.start_compiling()
-        return [program(keys, lane, start.data, self.arguments.data) for lane in lanes]
+        calls = [(keys, lane, given.data, self.arguments.data) for lane in lanes]
+        return Start(program, calls)
 
     def engine(self, state: Any) -> Engine:
-        """The engine for lanes with states like ``state``."""
+        """The engine for lanes with states, or shapes of states, like ``state``."""
         examples = (state, self.arguments.data)
         return self._find(
             ("engine", self.fields, self.postprocess_fn),
@@ -135,22 +159,27 @@ class Job(NamedTuple):
 
             return advance(jax.vmap(step) if batched else step, fields, num_rows, state, plan)
 
-        def constrain_one(sample: Any, data: tuple) -> Any:
-            if self.postprocess_fn is not None:
-                return self.postprocess_fn(sample)
-            return kernel.postprocess_fn(*structure.bind(data))(sample)
-
         chunk = Program(run_chunk, state, data, Plan(1, 0, 1).as_arrays()).start_compiling()
-        skip = 1 if batched else 0
-        sample = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape[skip:], x.dtype), sample_shape[0]
-        )
-        block = block_that_fits(jax.eval_shape(constrain_one, sample, data))
+        sample = self._one_sample(sample_shape)
+        block = block_that_fits(jax.eval_shape(self._constrain, sample, data))
         samples = jax.tree.map(lambda x: jax.ShapeDtypeStruct((block, *x.shape), x.dtype), sample)
         # The size is given because a sample may be empty: a model of deterministic sites only.
-        constrain_block = jax.vmap(constrain_one, (0, None), axis_size=block)
+        constrain_block = jax.vmap(self._constrain, (0, None), axis_size=block)
         constrain = Program(constrain_block, samples, data).start_compiling()
         return Engine(chunk, sample_shape, num_rows, constrain, block)
+
+    def _one_sample(self, sample_shape: Any) -> Any:
+        """Shape of the sample field of one chain."""
+        skip = 1 if self.placement.batched else 0
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape[skip:], x.dtype), sample_shape[0]
+        )
+
+    def _constrain(self, sample: Any, data: tuple) -> Any:
+        """Map one sample to what a user reads."""
+        if self.postprocess_fn is not None:
+            return self.postprocess_fn(sample)
+        return self.kernel.postprocess_fn(*self.arguments.structure.bind(data))(sample)
 
     def _find(self, decided_by: tuple, examples: Any, make: Callable[[], Any]) -> Any:
         shapes, treedef = jax.tree.flatten(shape_of(examples))

@@ -24,10 +24,9 @@ class Fields(NamedTuple):
         """Pick the values of the fields out of a state."""
         return tuple(_follow(state, name) for name in self.names)
 
-    def check(self, state: Any) -> None:
-        """Raise a ValueError that names a field or a site that a state does not have."""
-        sample = self.select(state)[0]
-        sites = list(sample) if isinstance(sample, dict) else []
+    def check_excluded(self, samples: Any) -> None:
+        """Raise a ValueError that names a site which ``samples`` do not have to leave out."""
+        sites = list(samples) if isinstance(samples, dict) else []
         for site in self.excluded:
             if site not in sites:
                 raise ValueError(

@@ -255,9 +255,11 @@ class MCMC:
             if self._post_warmup_state is None:
                 num_warmup = np.asarray(self.num_warmup, np.int32)
                 several = init_params is not None and self.num_chains > 1
-                states = job.first_states(keys, num_warmup, init_params, several)
-            else:
-                states = self._states_to_continue(keys, placement)
+                start = job.start(keys, num_warmup, init_params, several)
+                # The engine is traced and compiled while the start compiles.
+                engine = job.engine(start.program.out_shape)
+                return job, start.states(), engine
+            states = self._states_to_continue(keys, placement)
             return job, states, job.engine(states[0])
 
         job, states, engine = with_fallback((args, kwargs), begin)

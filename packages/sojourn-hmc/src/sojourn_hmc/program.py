@@ -54,9 +54,11 @@ class Program:
 
 
 def shape_of(tree: Any) -> Any:
-    """Shapes and types of a pytree of arrays and numbers."""
+    """Shapes and types of a pytree of arrays, numbers, or shapes."""
 
     def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            return leaf
         aval = jax.typeof(leaf)
         return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
 
