@@ -20,7 +20,7 @@ from sojourn_hmc.fields import Fields
 from sojourn_hmc.program import num_bytes
 
 ROWS_BYTES = 1 << 18  # small enough to stay in cache and in natively compiled loops
-MAX_ROWS = 1024
+MAX_ROWS = 8192
 
 
 class Plan(NamedTuple):

@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from sojourn_hmc.chunk import MAX_ROWS
 from sojourn_hmc.program import Program, num_bytes
 
 BLOCK_BYTES = 1 << 24
+MAX_BLOCK = 1024  # the last block is filled up, so that a large one would be wasted on a short run
 
 
 class Store:
@@ -54,7 +54,7 @@ class Store:
 
 def block_that_fits(result_shape: Any) -> int:
     """How many samples to constrain at once; bounded by the size of what comes out."""
-    return min(MAX_ROWS, max(1, BLOCK_BYTES // max(num_bytes(result_shape), 1)))
+    return min(MAX_BLOCK, max(1, BLOCK_BYTES // max(num_bytes(result_shape), 1)))
 
 
 def constrain(

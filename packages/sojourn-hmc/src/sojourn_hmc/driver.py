@@ -22,6 +22,7 @@ from sojourn_hmc.progress import Progress
 
 FIRST_CHUNK = 10
 CHUNK_SECONDS = 0.1  # often enough for a display, rare enough to cost nothing
+GROWTH = (0.1, 10.0)  # of a chunk from one to the next
 
 
 class Phase(NamedTuple):
@@ -132,12 +133,14 @@ def drive(
         lane.state = state
         lane.done += length
         lane.kept += count
-        lane.chunk = max(1, int(length * np.clip(CHUNK_SECONDS / seconds, 0.25, 4.0)))
+        lane.chunk = max(1, int(length * np.clip(CHUNK_SECONDS / seconds, *GROWTH)))
         return length
 
     def report(lane: Lane, length: int) -> None:
-        text = f"{phase.name}: {describe(lane.chain_states(placement.batched)[0])}"
-        progress.advance(length * len(lane.chains), text)
+        def text() -> str:
+            return describe(lane.chain_states(placement.batched)[0])
+
+        progress.advance(length * len(lane.chains), phase.name, text)
 
     waiting = [lane for lane in lanes if phase.num_transitions > 0]
     running: dict[Future[int], Lane] = {}

@@ -1,17 +1,20 @@
 """One display for all chains: a bar on a terminal or in a notebook, plain lines in a log."""
 
+import math
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 LINES = 10  # how often a plain log is written to
+REFRESH_SECONDS = 0.1
 
 
 class Progress(Protocol):
     """What the driver tells a display."""
 
-    def advance(self, num_transitions: int, description: str) -> None:
-        """Take note of transitions that are done."""
+    def advance(self, num_transitions: int, phase: str, describe: Callable[[], str]) -> None:
+        """Take note of transitions that are done; ``describe`` costs time, for when it is shown."""
 
     def close(self) -> None:
         """Finish the display."""
@@ -20,7 +23,7 @@ class Progress(Protocol):
 class Silent:
     """No display."""
 
-    def advance(self, num_transitions: int, description: str) -> None:
+    def advance(self, num_transitions: int, phase: str, describe: Callable[[], str]) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -35,12 +38,16 @@ class Bar:
         from tqdm.auto import tqdm
 
         self._bar = tqdm(total=total, desc="compile", dynamic_ncols=True, unit="draw")
+        self._shown = -math.inf
 
-    def advance(self, num_transitions: int, description: str) -> None:
+    def advance(self, num_transitions: int, phase: str, describe: Callable[[], str]) -> None:
         """Move the bar on."""
-        phase, _, text = description.partition(": ")
-        self._bar.set_description(phase, refresh=False)
-        self._bar.set_postfix_str(text, refresh=False)
+        now = time.perf_counter()
+        done = self._bar.n + num_transitions >= self._bar.total
+        if done or now - self._shown > REFRESH_SECONDS:
+            self._shown = now
+            self._bar.set_description(phase, refresh=False)
+            self._bar.set_postfix_str(describe(), refresh=False)
         self._bar.update(num_transitions)
 
     def close(self) -> None:
@@ -58,7 +65,7 @@ class Log:
         self._lines = 0
         self._start = time.perf_counter()
 
-    def advance(self, num_transitions: int, description: str) -> None:
+    def advance(self, num_transitions: int, phase: str, describe: Callable[[], str]) -> None:
         """Write a line at each tenth of the way."""
         self._done += num_transitions
         lines = LINES * self._done // self._total
@@ -66,8 +73,8 @@ class Log:
             self._lines = lines
             seconds = time.perf_counter() - self._start
             percent = 100 * self._done // self._total
-            line = f"{percent:3d}% {self._done}/{self._total} [{seconds:.1f} s] {description}"
-            print(line, file=sys.stderr, flush=True)
+            where = f"{percent:3d}% {self._done}/{self._total} [{seconds:.1f} s]"
+            print(f"{where} {phase}: {describe()}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Do nothing: each line stands for itself."""
