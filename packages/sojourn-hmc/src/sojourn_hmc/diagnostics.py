@@ -23,7 +23,7 @@ def effective_sample_size(x: Any) -> np.ndarray:
     --------
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(4, 1000))
-    >>> 3000 < effective_sample_size(x) < 5000
+    >>> bool(3000 < effective_sample_size(x) < 5000)
     True
     """
     return _by_component(x, lambda stats, draws: stats.ess(draws, chain_axis=0, draw_axis=1))
