@@ -56,7 +56,7 @@ def _outputs(jaxpr: Jaxpr, inputs: Sequence[Inputs]) -> list[Inputs]:
 def _equation(equation: Any, inputs: list[Inputs]) -> list[Inputs]:
     name, params = equation.primitive.name, equation.params
     if name == "scan":
-        return _scan(params, inputs)
+        return _scan(equation, inputs)
     if name == "while":
         return _while(params, inputs)
     if name == "cond":
@@ -75,15 +75,24 @@ def _equation(equation: Any, inputs: list[Inputs]) -> list[Inputs]:
     return [everything] * len(equation.outvars)
 
 
-def _scan(params: dict[str, Any], inputs: list[Inputs]) -> list[Inputs]:
-    start, stop = params["num_consts"], params["num_consts"] + params["num_carry"]
+def _scan(equation: Any, inputs: list[Inputs]) -> list[Inputs]:
+    body = equation.params["jaxpr"].jaxpr
+    # Constants and carry go into the body as they are, the rest loses its leading axis; likewise
+    # what comes out. How many there are of each is a parameter whose name differs between releases.
+    stop = _same_rank(body.invars, equation.invars)
+    start = stop - _same_rank(body.outvars, equation.outvars)
     carry = inputs[start:stop]
     while True:
-        outs = _outputs(params["jaxpr"].jaxpr, [*inputs[:start], *carry, *inputs[stop:]])
+        outs = _outputs(body, [*inputs[:start], *carry, *inputs[stop:]])
         grown = [a | b for a, b in zip(carry, outs, strict=False)]
         if grown == carry:
             return [*carry, *outs[len(carry) :]]
         carry = grown
+
+
+def _same_rank(inside: Sequence[Any], outside: Sequence[Any]) -> int:
+    pairs = zip(inside, outside, strict=True)
+    return sum(inner.aval.ndim == outer.aval.ndim for inner, outer in pairs)
 
 
 def _while(params: dict[str, Any], inputs: list[Inputs]) -> list[Inputs]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sojourn_primitives.dependence import input_dependence
@@ -138,5 +139,6 @@ def _upstream(
 
 
 def _abstract(value: Any) -> jax.ShapeDtypeStruct:
-    dtype = value.dtype if hasattr(value, "dtype") else np.result_type(value)
+    # The type that JAX gives the value: NumPy's float64 is single precision unless told otherwise.
+    dtype = jax.dtypes.canonicalize_dtype(jnp.result_type(value))
     return jax.ShapeDtypeStruct(np.shape(value), dtype)
