@@ -40,6 +40,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
+def command_line(arguments: list[str]) -> str:
+    """Return the command that measures the same again; where results are kept is left out."""
+    kept = list(arguments)
+    if "--save" in kept:
+        at = kept.index("--save")
+        del kept[at : at + 2]
+    return " ".join(["nox -s benchmarks", *(["--", *kept] if kept else [])])
+
+
 def measure(options: argparse.Namespace, command: str) -> Results:
     """Run all jobs."""
     scale, repeats = (0.1, 1) if options.quick else (1.0, options.repeats)
@@ -94,8 +103,7 @@ def main(arguments: list[str]) -> None:
     if options.read:
         results = Results.read(options.read)
     else:
-        command = " ".join(["nox -s benchmarks", *(["--", *arguments] if arguments else [])])
-        results = measure(options, command)
+        results = measure(options, command_line(arguments))
     if options.save:
         results.save(options.save)
     tables = render(results)
