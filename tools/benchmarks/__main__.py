@@ -30,7 +30,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="once, with shortened runs")
     parser.add_argument("--no-extras", action="store_true", help="the main tables only")
     parser.add_argument("--write", type=Path, help="put the tables into this page")
-    parser.add_argument("--save", type=Path, help="keep every measurement in this file")
+    parser.add_argument(
+        "--save", type=Path, help="keep every measurement in this file, as it is made"
+    )
     parser.add_argument("--read", type=Path, help="measure nothing, show what --save kept")
     options = parser.parse_args(arguments)
     if options.write and options.quick:
@@ -78,7 +80,9 @@ def measure(options: argparse.Namespace, command: str) -> Results:
             results.add(job, process.run(job, repetition, scale))
             done, seconds = repetition * len(planned) + n + 1, time.perf_counter() - start
             say(f"{done}/{repeats * len(planned)} {job.describe()}: {seconds:.0f} s")
-    header["minutes"] = (time.perf_counter() - begin) / 60
+            header["minutes"] = (time.perf_counter() - begin) / 60
+            if options.save:
+                results.save(options.save)
     return results
 
 
@@ -104,8 +108,6 @@ def main(arguments: list[str]) -> None:
         results = Results.read(options.read)
     else:
         results = measure(options, command_line(arguments))
-    if options.save:
-        results.save(options.save)
     tables = render(results)
     print(tables)
     if options.write:
