@@ -66,13 +66,10 @@ class Arguments(NamedTuple):
         What decides the program.
     data : tuple
         What the program is called with.
-    frozen : bool
-        Whether all of it was made structure by `freeze`.
     """
 
     structure: Structure
     data: tuple
-    frozen: bool
 
 
 def split(tree: Any) -> Arguments:
@@ -89,13 +86,13 @@ def split(tree: Any) -> Arguments:
     """
     leaves, treedef = jax.tree.flatten(tree)
     constants = tuple(None if is_data(leaf) else Constant(leaf) for leaf in leaves)
-    return Arguments(Structure(treedef, constants), tuple(filter(is_data, leaves)), False)
+    return Arguments(Structure(treedef, constants), tuple(filter(is_data, leaves)))
 
 
 def freeze(tree: Any) -> Arguments:
     """Make every leaf part of the structure."""
     leaves, treedef = jax.tree.flatten(tree)
-    return Arguments(Structure(treedef, tuple(map(Constant, leaves))), (), True)
+    return Arguments(Structure(treedef, tuple(map(Constant, leaves))), ())
 
 
 def is_data(leaf: Any) -> bool:
