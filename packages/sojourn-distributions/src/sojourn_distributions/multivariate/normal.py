@@ -19,7 +19,8 @@ from sojourn_distributions.arrays import (
     namespace,
     on_host,
 )
-from sojourn_distributions.distribution import Distribution, derived_parameter
+from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.parameters import derived_parameter
 
 __all__ = ["MultivariateNormal", "mahalanobis_squared"]
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import ArrayLike
 from sojourn_distributions.constraints import Constraint
+from sojourn_distributions.constraints.constraint import same
 from sojourn_distributions.pytree import PytreeNode, dataclass_fields
 
 __all__ = [
@@ -90,7 +91,7 @@ class Transform(PytreeNode):
         if type(self) is not type(other):
             return False
         names = self._aux_fields() if static else self._data_fields() + self._aux_fields()
-        return all(constraints.same(getattr(self, name), getattr(other, name)) for name in names)
+        return all(same(getattr(self, name), getattr(other, name)) for name in names)
 
     def __eq__(self, other: object) -> Any:
         return self.eq(other)

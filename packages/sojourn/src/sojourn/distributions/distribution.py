@@ -1,0 +1,27 @@
+"""The base class of distributions and its wrappers, from `sojourn_distributions`."""
+
+from sojourn_distributions import (
+    Delta,
+    Distribution,
+    ExpandedDistribution,
+    ImproperUniform,
+    Independent,
+    MaskedDistribution,
+    TransformedDistribution,
+    Unit,
+    enable_validation,
+    validation_enabled,
+)
+
+__all__ = [
+    "Delta",
+    "Distribution",
+    "ExpandedDistribution",
+    "ImproperUniform",
+    "Independent",
+    "MaskedDistribution",
+    "TransformedDistribution",
+    "Unit",
+    "enable_validation",
+    "validation_enabled",
+]
