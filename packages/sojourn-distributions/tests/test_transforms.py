@@ -183,6 +183,71 @@ def test_laws_of_the_others(transform, x, x64):
     np.testing.assert_allclose(transform.inv.log_abs_det_jacobian(y, x), -log_det, atol=1e-10)
 
 
+FOURIER_SHAPES = [(1,), (2,), (5,), (6,), (2, 3), (3, 4), (2, 3, 4)]
+
+
+@pytest.mark.parametrize("shape", FOURIER_SHAPES, ids=str)
+def test_fourier_transform(shape, precision):
+    transform = transforms.RealFastFourierTransform(shape, len(shape))
+    x = np.random.default_rng(0).normal(size=(2, *shape))
+    y = transform(x)
+    axes = tuple(range(-len(shape), 0))
+    np.testing.assert_allclose(y, np.fft.rfftn(x, axes=axes), atol=precision)
+    np.testing.assert_allclose(transform.inv(y), x, atol=precision)
+    assert y.shape == transform.forward_shape(x.shape) == transform.inv.inverse_shape(x.shape)
+    assert transform.inverse_shape(y.shape) == x.shape
+    assert transform.codomain.event_dim == len(shape)
+
+    def free(x):
+        """Real and imaginary parts, of each pair of conjugate frequencies once."""
+        y = transform(x.reshape(shape))
+        parts = []
+        for k in np.ndindex(y.shape):
+            conjugate = tuple(-i % n for i, n in zip(k, shape, strict=True))
+            if k <= conjugate or conjugate[-1] >= y.shape[-1]:
+                parts.append(y[k].real)
+                if k != conjugate:
+                    parts.append(y[k].imag)
+        return jnp.stack(parts)
+
+    log_det = jnp.linalg.slogdet(jax.jacfwd(free)(x[0].ravel()))[1]
+    stated = transform.log_abs_det_jacobian(x, y)
+    assert stated.dtype == jnp.result_type(float)
+    np.testing.assert_allclose(stated, [log_det] * 2, rtol=precision, atol=precision)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 6])
+def test_packing_of_fourier_coefficients(length, precision):
+    transform = transforms.PackRealFastFourierCoefficientsTransform((length,))
+    x = np.random.default_rng(0).normal(size=(3, length))
+    y = transform(x)
+    # A spectrum of a real vector: it survives going there and back.
+    spectrum = np.fft.rfft(np.fft.irfft(y, length))
+    np.testing.assert_allclose(y, spectrum, atol=precision)
+    np.testing.assert_array_equal(transform.inv(y), jnp.asarray(x))
+    np.testing.assert_array_equal(y.real, jnp.asarray(x)[:, : length // 2 + 1])
+    assert y.shape == transform.forward_shape(x.shape)
+    assert transform.inverse_shape(y.shape) == x.shape
+    np.testing.assert_array_equal(transform.log_abs_det_jacobian(x, y), np.zeros(3))
+
+
+def test_fourier_transforms_of_unknown_or_wrong_length():
+    fourier = transforms.RealFastFourierTransform()
+    packing = transforms.PackRealFastFourierCoefficientsTransform()
+    assert fourier.forward_shape((2, 7)) == packing.forward_shape((2, 7)) == (2, 4)
+    assert fourier.inverse_shape((2, 4)) == (2, 6)
+    with pytest.raises(ValueError, match="the inverse needs the length"):
+        packing.inv(np.ones(4))
+    with pytest.raises(ValueError, match=r"expected a shape that ends in \(6,\), got \(5,\)"):
+        transforms.RealFastFourierTransform((6,))(np.ones(5))
+    with pytest.raises(ValueError, match=r"expected a shape that ends in \(4,\), got \(5,\)"):
+        transforms.PackRealFastFourierCoefficientsTransform((6,)).inv(np.ones(5))
+    with pytest.raises(ValueError, match="must have transform_ndims=1"):
+        transforms.RealFastFourierTransform((3, 4))
+    with pytest.raises(ValueError, match="acts on vectors"):
+        transforms.PackRealFastFourierCoefficientsTransform((3, 4))
+
+
 def test_intermediates_spare_nothing_of_the_result():
     transform = biject_to(constraints.interval(1.0, 4.0))
     y, intermediates = transform.call_with_intermediates(0.7)

@@ -8,6 +8,10 @@ from sojourn_distributions.transforms.elementwise import (
     SigmoidTransform,
     SoftplusTransform,
 )
+from sojourn_distributions.transforms.fourier import (
+    PackRealFastFourierCoefficientsTransform,
+    RealFastFourierTransform,
+)
 from sojourn_distributions.transforms.matrix import (
     CholeskyTransform,
     CorrCholeskyTransform,
@@ -46,8 +50,10 @@ __all__ = [
     "LowerCholeskyAffine",
     "LowerCholeskyTransform",
     "OrderedTransform",
+    "PackRealFastFourierCoefficientsTransform",
     "PermuteTransform",
     "PowerTransform",
+    "RealFastFourierTransform",
     "ReshapeTransform",
     "ScaledUnitLowerCholeskyTransform",
     "SigmoidTransform",
