@@ -70,8 +70,8 @@ class Measurement:
         self.library = load(job.library)
         if job.devices:
             self.library.ppl.set_host_device_count(job.devices)
-        # NumPyro validates its first draw from the prior, and refuses to run where the volatility of
-        # that draw overflows; without validation both libraries just draw another start.
+        # NumPyro validates its first draw from the prior, and refuses to run where the volatility
+        # of that draw overflows; without validation both libraries just draw another start.
         self.library.ppl.enable_validation(False)
         self.benchmark = BENCHMARKS[job.model]
         self.model = self.benchmark.build(self.library.ppl, self.library.dist)

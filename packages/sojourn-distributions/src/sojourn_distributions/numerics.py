@@ -1,16 +1,23 @@
-"""Functions of densities that stay exact, with finite gradients, at the edges of their domains."""
+"""Functions of densities that stay exact, with finite gradients, at the edges of their domains.
+
+They are compiled functions so that a traced model, which calls them at many sites, traces each
+once for a type and shape.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-from jax.scipy.special import log_ndtr, ndtri
+
+from sojourn_distributions.special import log_ndtr, ndtri
 
 __all__ = ["log1mexp", "log1p_square", "log_power", "ndtri_exp"]
 
 
+@jax.jit
 def log_power(value: Any, exponent: Any) -> Any:
     """``log(value ** exponent)`` for a density on the nonnegative numbers.
 
@@ -27,6 +34,7 @@ def log_power(value: Any, exponent: Any) -> Any:
     return jnp.where(positive, exponent * log_value, below)
 
 
+@jax.jit
 def log1p_square(z: Any) -> Any:
     """``log(1 + z**2)`` without overflow of the square."""
     magnitude = jnp.abs(z)
@@ -34,6 +42,7 @@ def log1p_square(z: Any) -> Any:
     return jnp.log1p(near * near) + 2 * jnp.log(jnp.maximum(magnitude * 1e-15, 1.0))
 
 
+@jax.jit
 def log1mexp(x: Any) -> Any:
     """``log(1 - exp(x))`` for ``x < 0`` (Maechler 2012, "Computing log(1-exp(-|a|))")."""
     near_zero = x > -math.log(2.0)
@@ -41,6 +50,7 @@ def log1mexp(x: Any) -> Any:
     return jnp.where(near_zero, log_expm1, jnp.log1p(-jnp.exp(jnp.where(near_zero, -1.0, x))))
 
 
+@jax.jit
 def ndtri_exp(log_q: Any) -> Any:
     """Standard normal quantile of ``exp(log_q)``, also where the probability underflows.
 

@@ -59,7 +59,7 @@ def first_violation(
     the constraint's own bounds are traced and nothing can be said.
     """
     holds = constraint(value)
-    if not is_concrete(holds):
+    if holds is True or not is_concrete(holds):  # the usual parameter is one Python number
         return None
     violated = np.logical_and(np.logical_not(holds), mask)
     if not violated.any():

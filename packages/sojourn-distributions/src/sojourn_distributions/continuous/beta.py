@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import betainc, betaln, digamma
+from jax.scipy.special import betainc, digamma
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log_power
+from sojourn_distributions.special import betaln
 
 __all__ = ["Beta"]
 

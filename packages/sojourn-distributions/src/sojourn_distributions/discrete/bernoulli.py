@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import xlog1py, xlogy
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.special import xlog1py, xlogy
 
 __all__ = ["Bernoulli", "BernoulliLogits", "BernoulliProbs"]
 

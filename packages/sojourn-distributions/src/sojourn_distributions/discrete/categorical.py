@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import entr, logsumexp
+from jax.scipy.special import logsumexp
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.special import entr
 
 __all__ = ["Categorical", "CategoricalLogits", "CategoricalProbs", "pick"]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import entr
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.parameterization import choose
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.special import entr
 
 __all__ = ["Geometric", "GeometricLogits", "GeometricProbs"]
 

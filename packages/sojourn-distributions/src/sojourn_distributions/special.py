@@ -1,0 +1,22 @@
+"""Those functions of `jax.scipy.special` that consist of many operations, traced once per type.
+
+JAX writes them out operation by operation at every call, which takes milliseconds in a traced
+model; compiled functions are traced once for arguments of a type and shape and then only called.
+What is a single operation already (`gammaln`, `digamma`, `erf`, ...) is imported from JAX.
+"""
+
+from __future__ import annotations
+
+import jax
+from jax.scipy import special
+
+__all__ = ["betaln", "entr", "log_ndtr", "logit", "ndtr", "ndtri", "xlog1py", "xlogy"]
+
+betaln = jax.jit(special.betaln)
+entr = jax.jit(special.entr)
+log_ndtr = jax.jit(special.log_ndtr)
+logit = jax.jit(special.logit)
+ndtr = jax.jit(special.ndtr)
+ndtri = jax.jit(special.ndtri)
+xlog1py = jax.jit(special.xlog1py)
+xlogy = jax.jit(special.xlogy)
