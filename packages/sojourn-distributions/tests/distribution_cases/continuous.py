@@ -58,7 +58,55 @@ def uniform(low, high):
     return stats.uniform(low, high - low)
 
 
+def asymmetric_laplace(loc, scale, asymmetry):
+    return stats.laplace_asymmetric(asymmetry, loc, scale)
+
+
+def asymmetric_laplace_of_quantile(loc, scale, quantile):
+    asymmetry = np.sqrt(quantile / (1 - quantile))
+    return stats.laplace_asymmetric(asymmetry, loc, scale / np.sqrt(quantile * (1 - quantile)))
+
+
+def soft_laplace(loc, scale):
+    return stats.hypsecant(loc, scale)
+
+
+def truncated_student_t(df, loc, scale, low, high):
+    return truncated(stats.t(df, loc, scale), low, high)
+
+
+def TruncatedStudentT(df, loc, scale, low, high):
+    return dist.TruncatedDistribution(dist.StudentT(df, loc, scale), low, high)
+
+
+def TruncatedSoftLaplace(loc, scale, low):
+    return dist.TruncatedDistribution(dist.SoftLaplace(loc, scale), low)
+
+
+def truncated_soft_laplace(loc, scale, low):
+    return truncated(stats.hypsecant(loc, scale), low)
+
+
 CASES = [
+    Case(dist.AsymmetricLaplace, {"loc": 0.3, "scale": 1.2, "asymmetry": 1.7}, asymmetric_laplace),
+    Case(
+        dist.AsymmetricLaplaceQuantile,
+        {"loc": -0.3, "scale": 0.6, "quantile": 0.8},
+        asymmetric_laplace_of_quantile,
+    ),
+    Case(dist.SoftLaplace, {"loc": -0.3, "scale": 0.6}, soft_laplace),
+    Case(
+        TruncatedSoftLaplace,
+        {"loc": -0.3, "scale": 0.6, "low": 0.2},
+        truncated_soft_laplace,
+        moments=False,
+    ),
+    Case(
+        TruncatedStudentT,
+        {"df": 4.0, "loc": -0.3, "scale": 0.6, "low": -0.5, "high": 2.0},
+        truncated_student_t,
+        moments=False,
+    ),
     Case(dist.Beta, {"concentration1": 2.5, "concentration0": 0.8}, beta),
     Case(dist.Cauchy, {"loc": 0.5, "scale": 1.5}, stats.cauchy, moments=False),
     Case(dist.Chi2, {"df": 3.0}, stats.chi2),

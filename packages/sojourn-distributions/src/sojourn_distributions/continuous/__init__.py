@@ -4,7 +4,12 @@ from sojourn_distributions.continuous.beta import Beta
 from sojourn_distributions.continuous.cauchy import Cauchy, HalfCauchy
 from sojourn_distributions.continuous.gamma import Chi2, Exponential, Gamma, InverseGamma
 from sojourn_distributions.continuous.gumbel import Gumbel
-from sojourn_distributions.continuous.laplace import Laplace
+from sojourn_distributions.continuous.laplace import (
+    AsymmetricLaplace,
+    AsymmetricLaplaceQuantile,
+    Laplace,
+    SoftLaplace,
+)
 from sojourn_distributions.continuous.logistic import Logistic
 from sojourn_distributions.continuous.normal import HalfNormal, LogNormal, Normal
 from sojourn_distributions.continuous.student_t import StudentT
@@ -19,6 +24,8 @@ from sojourn_distributions.continuous.truncated import (
 from sojourn_distributions.continuous.uniform import Uniform
 
 __all__ = [
+    "AsymmetricLaplace",
+    "AsymmetricLaplaceQuantile",
     "Beta",
     "Cauchy",
     "Chi2",
@@ -34,6 +41,7 @@ __all__ = [
     "Logistic",
     "Normal",
     "RightTruncatedDistribution",
+    "SoftLaplace",
     "StudentT",
     "TruncatedCauchy",
     "TruncatedDistribution",

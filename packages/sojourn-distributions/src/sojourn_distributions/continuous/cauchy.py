@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.continuous.location_scale import LocationScale
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log1p_square
 
@@ -18,7 +19,7 @@ __all__ = ["Cauchy", "HalfCauchy"]
 Shape = tuple[int, ...]
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     """Cauchy distribution on the real numbers; it has no mean.
 
     Parameters
@@ -29,47 +30,22 @@ class Cauchy(Distribution):
         Half the interquartile range, positive.
     """
 
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    reparametrized_params = ("loc", "scale")
+    _standard_mean = math.nan
+    _standard_variance = math.nan
+    _standard_entropy = math.log(4 * math.pi)
 
-    loc: ArrayLike
-    scale: ArrayLike
+    def _noise(self, key: Array, shape: Shape) -> Any:
+        return jax.random.cauchy(key, shape, self._dtype)
 
-    def __init__(
-        self, loc: ArrayLike = 0.0, scale: ArrayLike = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        self._set_parameters(validate_args, loc=loc, scale=scale)
+    def _standard_log_prob(self, z: Any) -> Any:
+        return -log1p_square(z) - math.log(math.pi)
 
-    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
-        noise = jax.random.cauchy(key, self.shape(sample_shape), self._dtype)
-        return self.loc + self.scale * noise
-
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        z = (value - self.loc) / self.scale
-        return -log1p_square(z) - jnp.log(self.scale) - math.log(math.pi)
-
-    def cdf(self, value: ArrayLike) -> Any:
+    def _standard_cdf(self, z: Any) -> Any:
         # arctan2 keeps the relative precision of the lower tail: 1/2 + arctan(z)/pi cancels.
-        return jnp.arctan2(1.0, -(value - self.loc) / self.scale) / math.pi
+        return jnp.arctan2(1.0, -z) / math.pi
 
-    def icdf(self, q: ArrayLike) -> Any:
-        return self.loc - self.scale / jnp.tan(math.pi * q)
-
-    @property
-    def mean(self) -> Any:
-        return jnp.full(self.batch_shape, jnp.nan, self._dtype)
-
-    @property
-    def variance(self) -> Any:
-        return jnp.full(self.batch_shape, jnp.nan, self._dtype)
-
-    @property
-    def mode(self) -> Any:
-        return jnp.broadcast_to(self.loc, self.batch_shape)
-
-    def entropy(self) -> Any:
-        return jnp.broadcast_to(math.log(4 * math.pi) + jnp.log(self.scale), self.batch_shape)
+    def _standard_icdf(self, q: Any) -> Any:
+        return -1 / jnp.tan(math.pi * q)
 
 
 class HalfCauchy(Distribution):

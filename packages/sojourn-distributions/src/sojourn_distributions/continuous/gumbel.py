@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike
-from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.arrays import Array
+from sojourn_distributions.continuous.location_scale import LocationScale
 
 __all__ = ["Gumbel"]
 
-Shape = tuple[int, ...]
 
-
-class Gumbel(Distribution):
+class Gumbel(LocationScale):
     """Gumbel distribution of maxima on the real numbers.
+
+    The standard variable has the cdf ``exp(-exp(-z))``.
 
     Parameters
     ----------
@@ -29,47 +28,24 @@ class Gumbel(Distribution):
         Factor of the standard Gumbel variable, positive.
     """
 
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    reparametrized_params = ("loc", "scale")
+    _standard_mean = float(np.euler_gamma)
+    _standard_variance = math.pi**2 / 6
+    _standard_entropy = 1 + float(np.euler_gamma)
 
-    loc: ArrayLike
-    scale: ArrayLike
+    def _noise(self, key: Array, shape: tuple[int, ...]) -> Any:
+        return jax.random.gumbel(key, shape, self._dtype)
 
-    def __init__(
-        self, loc: ArrayLike = 0.0, scale: ArrayLike = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        self._set_parameters(validate_args, loc=loc, scale=scale)
+    def _standard_log_prob(self, z: Any) -> Any:
+        return -(z + jnp.exp(-z))
 
-    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
-        noise = jax.random.gumbel(key, self.shape(sample_shape), self._dtype)
-        return self.loc + self.scale * noise
+    def _standard_cdf(self, z: Any) -> Any:
+        return jnp.exp(-jnp.exp(-z))
 
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        z = (value - self.loc) / self.scale
-        return -(z + jnp.exp(-z)) - jnp.log(self.scale)
+    def _standard_log_cdf(self, z: Any) -> Any:
+        return -jnp.exp(-z)
 
-    def cdf(self, value: ArrayLike) -> Any:
-        return jnp.exp(self.log_cdf(value))
+    def _standard_icdf(self, q: Any) -> Any:
+        return -jnp.log(-jnp.log(q))
 
-    def log_cdf(self, value: ArrayLike) -> Any:
-        return -jnp.exp(-(value - self.loc) / self.scale)
-
-    def icdf(self, q: ArrayLike) -> Any:
-        return self.loc - self.scale * jnp.log(-jnp.log(q))
-
-    @property
-    def mean(self) -> Any:
-        return jnp.broadcast_to(self.loc + np.euler_gamma * self.scale, self.batch_shape)
-
-    @property
-    def variance(self) -> Any:
-        return jnp.broadcast_to(math.pi**2 / 6 * jnp.square(self.scale), self.batch_shape)
-
-    @property
-    def mode(self) -> Any:
-        return jnp.broadcast_to(self.loc, self.batch_shape)
-
-    def entropy(self) -> Any:
-        entropy = 1 + float(np.euler_gamma) + jnp.log(self.scale)
-        return jnp.broadcast_to(entropy, self.batch_shape)
+    def _standard_icdf_from_log(self, log_q: Any) -> Any:
+        return -jnp.log(-log_q)

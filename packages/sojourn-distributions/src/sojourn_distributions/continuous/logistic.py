@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike
-from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.arrays import Array
+from sojourn_distributions.continuous.location_scale import LocationScale
 
 __all__ = ["Logistic"]
 
-Shape = tuple[int, ...]
 
-
-class Logistic(Distribution):
+class Logistic(LocationScale):
     """Logistic distribution on the real numbers.
+
+    The standard variable has the cdf ``1 / (1 + exp(-z))``.
 
     Parameters
     ----------
@@ -28,46 +27,24 @@ class Logistic(Distribution):
         Factor of the standard logistic variable, positive.
     """
 
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    reparametrized_params = ("loc", "scale")
+    _standard_variance = math.pi**2 / 3
+    _standard_entropy = 2.0
 
-    loc: ArrayLike
-    scale: ArrayLike
+    def _noise(self, key: Array, shape: tuple[int, ...]) -> Any:
+        return jax.random.logistic(key, shape, self._dtype)
 
-    def __init__(
-        self, loc: ArrayLike = 0.0, scale: ArrayLike = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        self._set_parameters(validate_args, loc=loc, scale=scale)
+    def _standard_log_prob(self, z: Any) -> Any:
+        distance = jnp.abs(z)
+        return -distance - 2 * jnp.log1p(jnp.exp(-distance))
 
-    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
-        noise = jax.random.logistic(key, self.shape(sample_shape), self._dtype)
-        return self.loc + self.scale * noise
+    def _standard_cdf(self, z: Any) -> Any:
+        return jax.nn.sigmoid(z)
 
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        z = jnp.abs((value - self.loc) / self.scale)
-        return -z - 2 * jnp.log1p(jnp.exp(-z)) - jnp.log(self.scale)
+    def _standard_log_cdf(self, z: Any) -> Any:
+        return jax.nn.log_sigmoid(z)
 
-    def cdf(self, value: ArrayLike) -> Any:
-        return jax.nn.sigmoid((value - self.loc) / self.scale)
+    def _standard_icdf(self, q: Any) -> Any:
+        return jnp.log(q) - jnp.log1p(-q)
 
-    def log_cdf(self, value: ArrayLike) -> Any:
-        return jax.nn.log_sigmoid((value - self.loc) / self.scale)
-
-    def icdf(self, q: ArrayLike) -> Any:
-        return self.loc + self.scale * (jnp.log(q) - jnp.log1p(-q))
-
-    @property
-    def mean(self) -> Any:
-        return jnp.broadcast_to(self.loc, self.batch_shape)
-
-    @property
-    def variance(self) -> Any:
-        return jnp.broadcast_to(math.pi**2 / 3 * jnp.square(self.scale), self.batch_shape)
-
-    @property
-    def mode(self) -> Any:
-        return self.mean
-
-    def entropy(self) -> Any:
-        return jnp.broadcast_to(2 + jnp.log(self.scale), self.batch_shape)
+    def _standard_icdf_from_log(self, log_q: Any) -> Any:
+        return log_q - jnp.log(-jnp.expm1(log_q))

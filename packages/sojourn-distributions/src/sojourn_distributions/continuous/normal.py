@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import erf, erfinv, log_ndtr, ndtr, ndtri
+from jax.scipy.special import erf, erfinv
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.continuous.location_scale import LocationScale
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import ndtri_exp
+from sojourn_distributions.special import log_ndtr, ndtr, ndtri
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import ExpTransform, Transform
 
@@ -23,7 +25,7 @@ Shape = tuple[int, ...]
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """Normal (Gaussian) distribution on the real numbers.
 
     Parameters
@@ -40,52 +42,26 @@ class Normal(Distribution):
     -1.7371
     """
 
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    reparametrized_params = ("loc", "scale")
+    _standard_variance = 1.0
+    _standard_entropy = 0.5 + _HALF_LOG_2PI
 
-    loc: ArrayLike
-    scale: ArrayLike
+    def _noise(self, key: Array, shape: Shape) -> Any:
+        return jax.random.normal(key, shape, self._dtype)
 
-    def __init__(
-        self, loc: ArrayLike = 0.0, scale: ArrayLike = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        self._set_parameters(validate_args, loc=loc, scale=scale)
+    def _standard_log_prob(self, z: Any) -> Any:
+        return -0.5 * z * z - _HALF_LOG_2PI
 
-    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
-        noise = jax.random.normal(key, self.shape(sample_shape), self._dtype)
-        return self.loc + self.scale * noise
+    def _standard_cdf(self, z: Any) -> Any:
+        return ndtr(z)
 
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        z = (value - self.loc) / self.scale
-        return -0.5 * z * z - jnp.log(self.scale) - _HALF_LOG_2PI
+    def _standard_log_cdf(self, z: Any) -> Any:
+        return log_ndtr(z)
 
-    def cdf(self, value: ArrayLike) -> Any:
-        return ndtr((value - self.loc) / self.scale)
+    def _standard_icdf(self, q: Any) -> Any:
+        return ndtri(q)
 
-    def log_cdf(self, value: ArrayLike) -> Any:
-        return log_ndtr((value - self.loc) / self.scale)
-
-    def icdf(self, q: ArrayLike) -> Any:
-        return self.loc + self.scale * ndtri(q)
-
-    def icdf_from_log(self, log_q: ArrayLike) -> Any:
-        return self.loc + self.scale * ndtri_exp(log_q)
-
-    @property
-    def mean(self) -> Any:
-        return jnp.broadcast_to(self.loc, self.batch_shape)
-
-    @property
-    def variance(self) -> Any:
-        return jnp.broadcast_to(jnp.square(self.scale), self.batch_shape)
-
-    @property
-    def mode(self) -> Any:
-        return self.mean
-
-    def entropy(self) -> Any:
-        return jnp.broadcast_to(0.5 + _HALF_LOG_2PI + jnp.log(self.scale), self.batch_shape)
+    def _standard_icdf_from_log(self, log_q: Any) -> Any:
+        return ndtri_exp(log_q)
 
 
 class LogNormal(TransformedDistribution):

@@ -11,15 +11,17 @@ import numpy as np
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.continuous.cauchy import Cauchy
-from sojourn_distributions.continuous.laplace import Laplace
+from sojourn_distributions.continuous.laplace import Laplace, SoftLaplace
 from sojourn_distributions.continuous.logistic import Logistic
 from sojourn_distributions.continuous.normal import Normal
+from sojourn_distributions.continuous.student_t import StudentT
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log1mexp
 
 __all__ = [
     "LeftTruncatedDistribution",
     "RightTruncatedDistribution",
+    "Truncated",
     "TruncatedCauchy",
     "TruncatedDistribution",
     "TruncatedNormal",
@@ -28,94 +30,192 @@ __all__ = [
 
 Shape = tuple[int, ...]
 
-_SYMMETRIC = (Cauchy, Laplace, Logistic, Normal)
 
+class Truncated(Distribution):
+    """A distribution of `supported_types` given that the value lies between bounds.
 
-class _Truncated(Distribution):
-    """What the three truncations share.
-
-    Everything is computed in the lower tail of the base distribution, reflected about its
-    median where the cut lies in the upper one, so that no probability is a difference of numbers
-    near 1; with logs, so that it may underflow (`log_cdf`, `icdf_from_log`).
+    Bounds are the parameters `low` and `high`, of which a subclass has one or both. Everything
+    follows from the logs of the probabilities below and above a point (`_log_tails`) and from the
+    point that has given ones (`_quantile`), so that they may underflow; a probability is taken
+    in the tail where it is small, never as a difference of numbers near 1.
     """
 
     pytree_data_fields = ("base_dist",)
+    supported_types: ClassVar[tuple[type[Distribution], ...]] = ()
 
     base_dist: Any
 
-    def _check_base(self, base_dist: Distribution) -> None:
-        if not isinstance(base_dist, _SYMMETRIC):
-            names = ", ".join(kind.__name__ for kind in _SYMMETRIC)
+    def _set(
+        self, base_dist: Distribution, validate_args: bool | None, **bounds: ArrayLike
+    ) -> None:
+        if not isinstance(base_dist, self.supported_types):
+            names = ", ".join(kind.__name__ for kind in self.supported_types)
             raise TypeError(
                 f"{type(self).__name__}: base_dist must be one of {names}, "
                 f"got {type(base_dist).__name__}"
             )
+        self.base_dist = base_dist
+        self._set_parameters(validate_args, **bounds)
+
+    def validate_args(self, strict: bool = True) -> None:
+        super().validate_args(strict)
+        self._validate_order("low", "high")
 
     def _batch_shape(self) -> Shape:
         bounds = [np.shape(bound) for bound in self.get_args().values()]
         return np.broadcast_shapes(self.base_dist.batch_shape, *bounds)
 
-    def _reflect(self, value: Any) -> Any:
-        return 2 * self.base_dist.loc - value
+    def _log_tails(self, value: Any) -> tuple[Any, Any]:
+        """Logs of the base distribution's probabilities below and above a value."""
+        raise NotImplementedError
+
+    def _quantile(self, log_below: Any, log_above: Any) -> Any:
+        """Value with these `_log_tails`; the smaller of the two is the exact one."""
+        raise NotImplementedError
+
+    @property
+    def _bounds(self) -> tuple[Any, Any]:
+        """Both bounds, None for one that is absent."""
+        args = self.get_args()
+        return args.get("low"), args.get("high")
+
+    def _at_bounds(self) -> tuple[Any, Any, Any, Any]:
+        """Logs of the base distribution's probability below and above `low`, then `high`."""
+        low, high = self._bounds
+        below = (-jnp.inf, 0.0) if low is None else self._log_tails(low)
+        above = (0.0, -jnp.inf) if high is None else self._log_tails(high)
+        return (*below, *above)
+
+    @staticmethod
+    def _log_difference(below_low: Any, above_low: Any, below_high: Any, above_high: Any) -> Any:
+        """Log of the probability between two points, from the tail in which both are small."""
+        upper = above_low < below_high
+        larger = jnp.where(upper, above_low, below_high)
+        smaller = jnp.where(upper, above_high, below_low)
+        tiny = jnp.finfo(jnp.result_type(larger, 0.0)).tiny
+        return larger + log1mexp(jnp.minimum(smaller - larger, -tiny))
 
     def _log_mass(self) -> Any:
         """Log of the probability that the base distribution gives the support."""
-        raise NotImplementedError
+        low, high = self._bounds
+        if high is None:
+            return self._log_tails(low)[1]
+        if low is None:
+            return self._log_tails(high)[0]
+        return self._log_difference(*self._at_bounds())
+
+    def _clip(self, value: Any) -> Any:
+        low, high = self._bounds
+        value = value if low is None else jnp.maximum(value, low)
+        return value if high is None else jnp.minimum(value, high)
+
+    def _inside(self, value: Any) -> Any:
+        low, high = self._bounds
+        above = True if low is None else jnp.greater_equal(value, low)
+        below = True if high is None else jnp.less_equal(value, high)
+        return jnp.logical_and(above, below)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         log_density = self.base_dist.log_prob(value) - self._log_mass()
-        support = self.support
-        inside: Any = True
-        if hasattr(support, "lower_bound"):
-            inside = jnp.greater_equal(value, support.lower_bound)
-        if hasattr(support, "upper_bound"):
-            inside = inside & jnp.less_equal(value, support.upper_bound)
-        return jnp.where(inside, log_density, -jnp.inf)
+        return jnp.where(self._inside(value), log_density, -jnp.inf)
 
-    def _log_uniform(self, key: Array, sample_shape: Shape) -> Any:
-        return -jax.random.exponential(key, self.shape(sample_shape), self._dtype)
+    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
+        log_rest = -jax.random.exponential(key, self.shape(sample_shape), self._dtype)
+        return self._icdf_from_logs(log1mexp(log_rest), log_rest)
 
-    def _density_ratio(self, bound: Any) -> Any:
-        return jnp.exp(self.base_dist.log_prob(bound) - self._log_mass()) * self.base_dist.scale
+    def _icdf_from_logs(self, log_q: Any, log_p: Any) -> Any:
+        """Quantile for the log of a probability and that of what remains to 1."""
+        below_low, above_low, below_high, above_high = self._at_bounds()
+        # A convex combination of the probabilities at the two bounds, in either tail.
+        log_below = jnp.logaddexp(log_p + below_low, log_q + below_high)
+        log_above = jnp.logaddexp(log_p + above_low, log_q + above_high)
+        return self._clip(self._quantile(log_below, log_above))
 
-    def _normal_moments(self, low: Any, high: Any) -> tuple[Any, Any]:
-        """Mean and variance of a truncated normal variable (Johnson & Kotz 1994, 13.10.1)."""
-        base = self.base_dist
-        if not isinstance(base, Normal):
-            raise NotImplementedError(
-                f"the moments of a truncated {type(base).__name__} are not available"
-            )
-        first: Any = 0.0
-        second: Any = 1.0
-        for bound, sign in ((low, 1), (high, -1)):
-            if bound is not None:
-                ratio = sign * self._density_ratio(bound)
-                first = first + ratio
-                second = second + ratio * (bound - base.loc) / base.scale
-        mean = jnp.broadcast_to(base.loc + base.scale * first, self.batch_shape)
-        variance = jnp.square(base.scale) * (second - jnp.square(first))
-        return mean, jnp.broadcast_to(variance, self.batch_shape)
+    def cdf(self, value: ArrayLike) -> Any:
+        clipped = self._clip(value)
+        below_low, above_low, _, _ = self._at_bounds()
+        below, above = self._log_tails(clipped)
+        log_part = self._log_difference(below_low, above_low, below, above)
+        low, _ = self._bounds
+        positive = True if low is None else jnp.greater(clipped, low)
+        return jnp.where(positive, jnp.exp(log_part - self._log_mass()), 0.0)
+
+    def icdf(self, q: ArrayLike) -> Any:
+        return self._icdf_from_logs(jnp.log(q), jnp.log1p(-q))
+
+
+class _SymmetricTruncated(Truncated):
+    """Truncation of a symmetric distribution, computed in its lower tail and by reflection."""
+
+    supported_types = (Cauchy, Laplace, Logistic, Normal, SoftLaplace, StudentT)
+
+    def _reflect(self, value: Any) -> Any:
+        return 2 * self.base_dist.loc - value
+
+    def _log_tails(self, value: Any) -> tuple[Any, Any]:
+        return self.base_dist.log_cdf(value), self.base_dist.log_cdf(self._reflect(value))
+
+    def _quantile(self, log_below: Any, log_above: Any) -> Any:
+        lower = jnp.less(log_below, log_above)
+        value = self.base_dist.icdf_from_log(jnp.minimum(log_below, log_above))
+        return jnp.where(lower, value, self._reflect(value))
 
     @property
     def mean(self) -> Any:
-        args = self.get_args()
-        return self._normal_moments(args.get("low"), args.get("high"))[0]
+        return self._moments()[0]
 
     @property
     def variance(self) -> Any:
-        args = self.get_args()
-        return self._normal_moments(args.get("low"), args.get("high"))[1]
+        return self._moments()[1]
+
+    def _moments(self) -> tuple[Any, Any]:
+        base = self.base_dist
+        if isinstance(base, Normal):
+            first, variance = self._normal_moments()
+        elif isinstance(base, Cauchy):
+            first, variance = self._cauchy_moments()
+        else:
+            raise NotImplementedError(
+                f"the moments of a truncated {type(base).__name__} are not available"
+            )
+        mean = jnp.broadcast_to(base.loc + base.scale * first, self.batch_shape)
+        return mean, jnp.broadcast_to(jnp.square(base.scale) * variance, self.batch_shape)
+
+    def _normal_moments(self) -> tuple[Any, Any]:
+        """Mean and variance of the standard variable (Johnson & Kotz 1994, 13.10.1)."""
+        base, log_mass = self.base_dist, self._log_mass()
+        first: Any = 0.0
+        second: Any = 1.0
+        for bound, sign in zip(self._bounds, (1, -1), strict=True):
+            if bound is not None:
+                ratio = sign * jnp.exp(base.log_prob(bound) - log_mass) * base.scale
+                first = first + ratio
+                second = second + ratio * (bound - base.loc) / base.scale
+        return first, second - jnp.square(first)
+
+    def _cauchy_moments(self) -> tuple[Any, Any]:
+        """Mean and variance of the standard variable; infinite unless there are two bounds."""
+        base = self.base_dist
+        low, high = self._bounds
+        if low is None or high is None:
+            infinite = jnp.full(self.batch_shape, jnp.inf, self._dtype)
+            return (-infinite if low is None else infinite), infinite
+        a, b = ((bound - base.loc) / base.scale for bound in (low, high))
+        # Integrals of z / (1 + z^2) and z^2 / (1 + z^2) over that of 1 / (1 + z^2).
+        angle = jnp.arctan2(b - a, 1 + a * b)
+        first = 0.5 * (jnp.log1p(b * b) - jnp.log1p(a * a)) / angle
+        return first, (b - a) / angle - 1 - jnp.square(first)
 
 
-class LeftTruncatedDistribution(_Truncated):
+class LeftTruncatedDistribution(_SymmetricTruncated):
     """A symmetric distribution given that the value is at least `low`.
 
     Parameters
     ----------
     base_dist
-        Normal, Cauchy, Laplace or Logistic.
+        Normal, Cauchy, Laplace, Logistic, SoftLaplace or StudentT.
     low
-        Lower bound.
+        Lower bound, a real number.
     """
 
     arg_constraints: ClassVar = {"low": constraints.real}
@@ -126,31 +226,22 @@ class LeftTruncatedDistribution(_Truncated):
     def __init__(
         self, base_dist: Distribution, low: ArrayLike = 0.0, *, validate_args: bool | None = None
     ) -> None:
-        self._check_base(base_dist)
-        self.base_dist = base_dist
-        self._set_parameters(validate_args, low=low)
+        self._set(base_dist, validate_args, low=low)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
         return constraints.greater_than_eq(self.low)
 
-    def _log_mass(self) -> Any:
-        return self.base_dist.log_cdf(self._reflect(self.low))
 
-    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
-        log_q = self._log_uniform(key, sample_shape) + self._log_mass()
-        return jnp.maximum(self._reflect(self.base_dist.icdf_from_log(log_q)), self.low)
-
-
-class RightTruncatedDistribution(_Truncated):
+class RightTruncatedDistribution(_SymmetricTruncated):
     """A symmetric distribution given that the value is at most `high`.
 
     Parameters
     ----------
     base_dist
-        Normal, Cauchy, Laplace or Logistic.
+        Normal, Cauchy, Laplace, Logistic, SoftLaplace or StudentT.
     high
-        Upper bound.
+        Upper bound, a real number.
     """
 
     arg_constraints: ClassVar = {"high": constraints.real}
@@ -161,29 +252,20 @@ class RightTruncatedDistribution(_Truncated):
     def __init__(
         self, base_dist: Distribution, high: ArrayLike = 0.0, *, validate_args: bool | None = None
     ) -> None:
-        self._check_base(base_dist)
-        self.base_dist = base_dist
-        self._set_parameters(validate_args, high=high)
+        self._set(base_dist, validate_args, high=high)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
         return constraints.less_than_eq(self.high)
 
-    def _log_mass(self) -> Any:
-        return self.base_dist.log_cdf(self.high)
 
-    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
-        log_q = self._log_uniform(key, sample_shape) + self._log_mass()
-        return jnp.minimum(self.base_dist.icdf_from_log(log_q), self.high)
-
-
-class TwoSidedTruncatedDistribution(_Truncated):
+class TwoSidedTruncatedDistribution(_SymmetricTruncated):
     """A symmetric distribution given that the value lies between `low` and `high`.
 
     Parameters
     ----------
     base_dist
-        Normal, Cauchy, Laplace or Logistic.
+        Normal, Cauchy, Laplace, Logistic, SoftLaplace or StudentT.
     low, high
         Bounds, ``low < high``.
     """
@@ -202,35 +284,11 @@ class TwoSidedTruncatedDistribution(_Truncated):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        self._check_base(base_dist)
-        self.base_dist = base_dist
-        self._set_parameters(validate_args, low=low, high=high)
-
-    def validate_args(self, strict: bool = True) -> None:
-        super().validate_args(strict)
-        self._validate_order("low", "high")
+        self._set(base_dist, validate_args, low=low, high=high)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
         return constraints.interval(self.low, self.high)
-
-    def _lower_tail(self) -> tuple[Any, Any, Any]:
-        """Whether the interval is reflected, and the log probabilities below its two ends."""
-        upper = jnp.greater(self.low, self.base_dist.loc)
-        low = jnp.where(upper, self._reflect(self.high), self.low)
-        high = jnp.where(upper, self._reflect(self.low), self.high)
-        return upper, self.base_dist.log_cdf(low), self.base_dist.log_cdf(high)
-
-    def _log_mass(self) -> Any:
-        _, log_low, log_high = self._lower_tail()
-        return log_high + log1mexp(log_low - log_high)
-
-    def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
-        upper, log_low, log_high = self._lower_tail()
-        log_mass = log_high + log1mexp(log_low - log_high)
-        log_q = jnp.logaddexp(log_low, self._log_uniform(key, sample_shape) + log_mass)
-        value = self.base_dist.icdf_from_log(log_q)
-        return jnp.clip(jnp.where(upper, self._reflect(value), value), self.low, self.high)
 
 
 def TruncatedDistribution(
