@@ -3,8 +3,13 @@
 Loops are native, which halves the time to compile; ``SOJOURN_NATIVE_LOOPS=0`` tests without.
 """
 
+import sys
+from pathlib import Path
+
 import jax
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # `invariance` lies beside the tests
 
 from sojourn_hmc import native_loops
 

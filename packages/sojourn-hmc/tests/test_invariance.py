@@ -1,0 +1,64 @@
+"""Every kernel leaves its target invariant, with every mass matrix, on laws of every kind."""
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from invariance import ANY_LAW, COVARIANCE, LAWS, invariance, p_values
+
+from sojourn_hmc import HMC, NUTS
+
+# A mass matrix that fits no law: invariance does not depend on it, nor on a good step size.
+DENSE = {"dense_mass": True, "inverse_mass_matrix": COVARIANCE.astype(np.float32)}
+DIAGONAL = {"inverse_mass_matrix": np.array([0.25, 1.0, 4.0], np.float32)}
+
+# Settings so coarse that many proposals are refused.
+KERNELS = {
+    "nuts-diagonal": lambda: NUTS(ANY_LAW, step_size=0.8, max_tree_depth=4, **DIAGONAL),
+    "nuts-dense": lambda: NUTS(ANY_LAW, step_size=0.8, max_tree_depth=4, **DENSE),
+    "hmc-diagonal": lambda: HMC(ANY_LAW, step_size=0.8, num_steps=3, **DIAGONAL),
+    "hmc-dense": lambda: HMC(ANY_LAW, step_size=0.8, trajectory_length=2.0, **DENSE),
+}
+
+
+@functools.cache
+def outcomes(kernel):
+    """One program moves the chains of all laws."""
+    return invariance(KERNELS[kernel]())
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_exact_draws_stay_exact(kernel, law):
+    outcome = outcomes(kernel)[law]
+    assert outcome.moved > 0.6, "chains that stand still keep any law"
+    assert outcome.accept_prob < 0.97, "too fine to test what is done with a refusal"
+    assert outcome.smallest_p_value > 1e-4, outcome.p_values
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_the_laws_are_what_they_say(law):
+    """The potential is the density of the draws, and draws pass the comparison."""
+    law = LAWS[law]
+    flat = law.draw((2,), seed=5)
+    flat = np.concatenate([flat["x"], flat["y"][:, None]], -1)
+    normal, step = law.to_normal(flat.astype(float)), 1e-5 * np.eye(3)
+    # By the change of variables, -log density is |z|^2 / 2 + log |dq/dz|, up to one constant.
+    energy = [
+        z @ z / 2
+        + np.linalg.slogdet((law.from_normal(z + step) - law.from_normal(z - step)) / 2e-5)[1]
+        for z in normal
+    ]
+    potential = [float(law.flat_potential(jnp.asarray(q))) for q in flat]
+    assert np.diff(potential) == pytest.approx(np.diff(energy), rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_shift_of_a_twentieth_is_seen(law):
+    """The comparison has the power that it is trusted for."""
+    normal = np.random.default_rng(1).normal(size=(16384, 3))
+    exact = p_values(LAWS[law], LAWS[law].from_normal(normal))
+    assert min(exact.values()) > 1e-3
+    for shifted in (normal + [0.05, 0, 0], normal * [1, 1.05, 1]):
+        assert min(p_values(LAWS[law], LAWS[law].from_normal(shifted)).values()) < 1e-4
