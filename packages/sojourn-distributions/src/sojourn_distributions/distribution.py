@@ -132,7 +132,15 @@ class Distribution(Parametrized):
 
     def log_cdf(self, value: ArrayLike) -> Any:
         """Log of `cdf`; exact in the far lower tail where a distribution overrides it."""
-        return jnp.log(self.cdf(value))
+        q = self.cdf(value)
+        possible = q > 0  # the logarithm never sees a 0, so that the gradient stays finite
+        return jnp.where(possible, jnp.log(jnp.where(possible, q, 1.0)), -jnp.inf)
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        """Log probability of more than `value`; exact in the far upper tail where overridden."""
+        q = self.cdf(value)
+        possible = q < 1
+        return jnp.where(possible, jnp.log1p(-jnp.where(possible, q, 0.0)), -jnp.inf)
 
     def icdf(self, q: ArrayLike) -> Any:
         """Value with probability `q` below it."""
@@ -257,7 +265,23 @@ class _Wrapper(Distribution):
         return self.base_dist.event_shape
 
 
-class ExpandedDistribution(_Wrapper):
+class _SameEvent(_Wrapper):
+    """A wrapper that leaves each event as it is."""
+
+    def cdf(self, value: ArrayLike) -> Any:
+        return self.base_dist.cdf(value)
+
+    def log_cdf(self, value: ArrayLike) -> Any:
+        return self.base_dist.log_cdf(value)
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        return self.base_dist.log_survival(value)
+
+    def icdf(self, q: ArrayLike) -> Any:
+        return self.base_dist.icdf(q)
+
+
+class ExpandedDistribution(_SameEvent):
     """A distribution repeated independently to a larger batch shape.
 
     Parameters
@@ -332,15 +356,6 @@ class ExpandedDistribution(_Wrapper):
 
     def entropy(self) -> Any:
         return jnp.broadcast_to(self.base_dist.entropy(), self.batch_shape)
-
-    def cdf(self, value: ArrayLike) -> Any:
-        return self.base_dist.cdf(value)
-
-    def log_cdf(self, value: ArrayLike) -> Any:
-        return self.base_dist.log_cdf(value)
-
-    def icdf(self, q: ArrayLike) -> Any:
-        return self.base_dist.icdf(q)
 
     def enumerate_support(self, expand: bool = True) -> Any:
         values = self.base_dist.enumerate_support(expand=False)
@@ -427,7 +442,7 @@ class Independent(_Wrapper):
         return self.base_dist.enumerate_support(expand)
 
 
-class MaskedDistribution(_Wrapper):
+class MaskedDistribution(_SameEvent):
     """A distribution whose log density counts only where a mask is True.
 
     Values that are masked out may be anything, NaN included: neither the log density nor its
@@ -481,12 +496,6 @@ class MaskedDistribution(_Wrapper):
         own = self._mask_value
         if is_concrete(mask) and is_concrete(own):
             self.base_dist.validate_sample(value, np.logical_and(mask, own))
-
-    def cdf(self, value: ArrayLike) -> Any:
-        return self.base_dist.cdf(value)
-
-    def icdf(self, q: ArrayLike) -> Any:
-        return self.base_dist.icdf(q)
 
     def enumerate_support(self, expand: bool = True) -> Any:
         return self.base_dist.enumerate_support(expand)
