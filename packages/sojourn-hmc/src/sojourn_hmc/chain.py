@@ -43,6 +43,20 @@ def chain_key(keys: jax.Array, chain: Any) -> jax.Array:
     return keys[chain] if is_key_batch(keys) else jax.random.fold_in(keys, chain)
 
 
+def with_keys(states: Any, keys: jax.Array) -> Any:
+    """Put other keys in the place of ``states.rng_key``; a state is of any class that is a pytree.
+
+    Examples
+    --------
+    >>> import collections
+    >>> states = collections.namedtuple("State", ["x", "rng_key"])(0.0, jax.random.key(0))
+    >>> bool(with_keys(states, jax.random.key(1)).rng_key == jax.random.key(1))
+    True
+    """
+    own = states.rng_key
+    return jax.tree.map(lambda leaf: keys if leaf is own else leaf, states)
+
+
 def first_state(
     kernel: MCMCKernel,
     keys: jax.Array,
@@ -82,3 +96,33 @@ def strong(state: Any) -> Any:
         return lax.convert_element_type(leaf, aval.dtype) if aval.weak_type else leaf
 
     return jax.tree.map(convert, state)
+
+
+def require_same_types(before: Any, after: Any) -> None:
+    """Raise a TypeError that says what differs if a kernel's `sample` changes the state's types.
+
+    Called while a transition is traced, where the program that repeats it would fail without a word
+    about the kernel.
+    """
+    advice = (
+        "a kernel's sample() must return a state with the structure, shapes and dtypes of the one "
+        "that it is given, and init() make such a state"
+    )
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        raise TypeError(
+            f"the state was {jax.tree.structure(before)} and becomes {jax.tree.structure(after)}: "
+            f"{advice}"
+        )
+    leaves = jax.tree_util.tree_leaves_with_path(before)
+    changed = [
+        f"{jax.tree_util.keystr(path)} was {_type_in_words(old)} and becomes {_type_in_words(new)}"
+        for (path, old), new in zip(leaves, jax.tree.leaves(after), strict=True)
+        if _type_in_words(old) != _type_in_words(new)
+    ]
+    if changed:
+        raise TypeError(f"the state's {', '.join(changed)}: {advice}")
+
+
+def _type_in_words(leaf: Any) -> str:
+    aval = jax.typeof(leaf)
+    return f"{aval.dtype}{list(aval.shape)}"

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sojourn_hmc.chain import strong
+from sojourn_hmc.chain import require_same_types, strong
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.program import num_bytes
 
@@ -82,7 +82,8 @@ def advance(
 
     def transition(carry: tuple) -> tuple:
         index, row, state, rows = carry
-        state = strong(step(state))
+        before, state = state, strong(step(state))
+        require_same_types(before, state)
         # Every state is written; the row is passed by only if the state is to be kept.
         rows = jax.tree.map(
             lambda buffer, value: lax.dynamic_update_index_in_dim(buffer, value, row, 0),
