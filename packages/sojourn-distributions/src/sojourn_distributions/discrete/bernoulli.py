@@ -10,7 +10,11 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import support_values
-from sojourn_distributions.discrete.parameterization import choose
+from sojourn_distributions.discrete.parameterization import (
+    choose,
+    log_complement,
+    log_probability,
+)
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.special import xlog1py, xlogy
 
@@ -77,10 +81,10 @@ class BernoulliProbs(_Bernoulli):
         return draws.astype(int)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        # Each logarithm sees its probability only where the value asks for it, so that neither
-        # probs = 0 with value 0 nor probs = 1 with value 1 gives a NaN gradient.
-        one = jnp.equal(value, 1)
-        return _on_boolean(value, jnp.log(jnp.where(one, self.probs, 1 - self.probs)))
+        log_mass = jnp.where(
+            jnp.equal(value, 1), log_probability(self.probs), log_complement(self.probs)
+        )
+        return _on_boolean(value, log_mass)
 
     def entropy(self) -> Any:
         return -(xlogy(self.probs, self.probs) + xlog1py(1 - self.probs, -self.probs))
@@ -112,7 +116,8 @@ class BernoulliLogits(_Bernoulli):
         return draws.astype(int)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        return _on_boolean(value, -jax.nn.softplus((1 - 2 * value) * self.logits))
+        against = jnp.where(jnp.equal(value, 1), -1, 1)
+        return _on_boolean(value, -jax.nn.softplus(against * self.logits))
 
     def entropy(self) -> Any:
         return jax.nn.softplus(self.logits) - self.probs * self.logits

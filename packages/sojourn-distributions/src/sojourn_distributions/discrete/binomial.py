@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import gammaln
+from jax.scipy.special import betainc
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import common_bound, support_values
-from sojourn_distributions.discrete.parameterization import choose
+from sojourn_distributions.discrete.parameterization import choose, log_probability
+from sojourn_distributions.discrete.saddle_point import (
+    binomial_log_mass,
+    binomial_log_mass_of_logits,
+    within,
+)
 from sojourn_distributions.distribution import Distribution
 
 __all__ = ["Binomial", "BinomialLogits", "BinomialProbs"]
@@ -44,6 +49,24 @@ class _Binomial(Distribution):
         draws = jax.random.binomial(key, self.total_count, self.probs, shape, self._dtype)
         return draws.astype(int)
 
+    def _tails(self, value: Any) -> tuple[Any, Any]:
+        """Probabilities of at most, and of more than, a value (each by its own integral)."""
+        n = self.total_count
+        k = jnp.clip(jnp.floor(value), -1, n)
+        part = (k >= 0) & (k < n)
+        # Neither parameter of the beta function may be 0.
+        k_safe, rest = jnp.where(part, k, 0.0), jnp.where(part, n - k, 1.0)
+        p = jnp.asarray(self.probs, self._dtype)
+        below = betainc(*jnp.broadcast_arrays(rest, k_safe + 1, 1 - p))
+        above = betainc(*jnp.broadcast_arrays(k_safe + 1, rest, p))
+        return jnp.where(part, below, k >= 0), jnp.where(part, above, k < 0)
+
+    def cdf(self, value: ArrayLike) -> Any:
+        return self._tails(value)[0]
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        return log_probability(self._tails(value)[1])
+
     @property
     def mean(self) -> Any:
         return jnp.broadcast_to(self.total_count * self.probs, self.batch_shape)
@@ -53,14 +76,19 @@ class _Binomial(Distribution):
         variance = self.total_count * self.probs * (1 - self.probs)
         return jnp.broadcast_to(variance, self.batch_shape)
 
-    def _within(self, value: Any) -> tuple[Any, Any]:
-        """Whether the value is in the support, and a value that surely is."""
-        inside = jnp.greater_equal(value, 0) & jnp.less_equal(value, self.total_count)
-        return inside, jnp.where(inside, value, 0)
+    @property
+    def mode(self) -> Any:
+        highest = jnp.floor((self.total_count + 1) * self.probs)
+        highest = jnp.minimum(highest, self.total_count).astype(int)
+        return jnp.broadcast_to(highest, self.batch_shape)
 
+    def _log_mass(self, k: Any, rest: Any) -> Any:
+        """Log mass of k successes and `rest` failures."""
+        raise NotImplementedError
 
-def _log_coefficient(n: Any, k: Any) -> Any:
-    return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        inside, k = within(value, 0, self.total_count)
+        return jnp.where(inside, self._log_mass(k, self.total_count - k), -jnp.inf)
 
 
 class BinomialProbs(_Binomial):
@@ -91,14 +119,8 @@ class BinomialProbs(_Binomial):
         """Log odds of a success."""
         return jnp.log(self.probs) - jnp.log1p(-self.probs)
 
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        inside, k = self._within(value)
-        failures = self.total_count - k
-        # A logarithm that is multiplied by 0 sees 1/2: its gradient stays finite at probs 0 and 1.
-        log_p = jnp.log(jnp.where(k > 0, self.probs, 0.5))
-        log_q = jnp.log1p(-jnp.where(failures > 0, self.probs, 0.5))
-        log_mass = _log_coefficient(self.total_count, k) + k * log_p + failures * log_q
-        return jnp.where(inside, log_mass, -jnp.inf)
+    def _log_mass(self, k: Any, rest: Any) -> Any:
+        return binomial_log_mass(k, rest, self.probs, 1 - self.probs)
 
 
 class BinomialLogits(_Binomial):
@@ -129,11 +151,8 @@ class BinomialLogits(_Binomial):
         """Probability of a success."""
         return jax.nn.sigmoid(self.logits)
 
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        inside, k = self._within(value)
-        failures = self.total_count - k
-        log_power = k * jax.nn.softplus(-self.logits) + failures * jax.nn.softplus(self.logits)
-        return jnp.where(inside, _log_coefficient(self.total_count, k) - log_power, -jnp.inf)
+    def _log_mass(self, k: Any, rest: Any) -> Any:
+        return binomial_log_mass_of_logits(k, rest, self.logits)
 
 
 def Binomial(

@@ -12,11 +12,12 @@ from jax.scipy.special import logsumexp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import support_values
-from sojourn_distributions.discrete.parameterization import choose
+from sojourn_distributions.discrete.parameterization import choose, log_probability
+from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.special import entr
 
-__all__ = ["Categorical", "CategoricalLogits", "CategoricalProbs", "pick"]
+__all__ = ["Categorical", "CategoricalBase", "CategoricalLogits", "CategoricalProbs", "pick"]
 
 Shape = tuple[int, ...]
 
@@ -37,7 +38,9 @@ def pick(table: Any, index: Any) -> Any:
     return jnp.take_along_axis(table, index, axis=-1)[..., 0]
 
 
-class _Categorical(Distribution):
+class CategoricalBase(Distribution):
+    """One of the categories 0, 1, ..., K - 1, however their probabilities are given."""
+
     if TYPE_CHECKING:
 
         @property
@@ -48,8 +51,11 @@ class _Categorical(Distribution):
     @property
     def _size(self) -> int:
         """Number of categories."""
-        (parameter,) = self.get_args().values()
-        return np.shape(parameter)[-1]
+        raise NotImplementedError
+
+    def _log_mass(self, index: Any) -> Any:
+        """Log probability of a category that there is."""
+        raise NotImplementedError
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
@@ -65,10 +71,9 @@ class _Categorical(Distribution):
     def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
         return jax.random.categorical(key, self.logits, shape=self.shape(sample_shape))
 
-    def _within(self, value: Any) -> tuple[Any, Any]:
-        """Whether the value is in the support, and a value that surely is."""
-        inside = jnp.greater_equal(value, 0) & jnp.less(value, self._size)
-        return inside, jnp.where(inside, value, 0)
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        inside, index = within(value, 0, self._size - 1)
+        return jnp.where(inside, self._log_mass(index), -jnp.inf)
 
     @property
     def mean(self) -> Any:
@@ -82,14 +87,13 @@ class _Categorical(Distribution):
 
     @property
     def mode(self) -> Any:
-        (parameter,) = self.get_args().values()
-        return jnp.argmax(parameter, axis=-1)
+        return jnp.argmax(self.logits, axis=-1)
 
     def entropy(self) -> Any:
         return jnp.sum(entr(self.probs), axis=-1)
 
 
-class CategoricalProbs(_Categorical):
+class CategoricalProbs(CategoricalBase):
     """One of the categories 0, 1, ..., K - 1.
 
     Parameters
@@ -106,16 +110,19 @@ class CategoricalProbs(_Categorical):
         self._set_parameters(validate_args, probs=probs)
 
     @property
+    def _size(self) -> int:
+        return np.shape(self.probs)[-1]
+
+    @property
     def logits(self) -> Any:
         """Log probabilities."""
         return jnp.log(self.probs)
 
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        inside, index = self._within(value)
-        return jnp.where(inside, jnp.log(pick(self.probs, index)), -jnp.inf)
+    def _log_mass(self, index: Any) -> Any:
+        return log_probability(pick(self.probs, index))
 
 
-class CategoricalLogits(_Categorical):
+class CategoricalLogits(CategoricalBase):
     """One of the categories 0, 1, ..., K - 1.
 
     Parameters
@@ -133,14 +140,16 @@ class CategoricalLogits(_Categorical):
         self._set_parameters(validate_args, logits=logits)
 
     @property
+    def _size(self) -> int:
+        return np.shape(self.logits)[-1]
+
+    @property
     def probs(self) -> Any:
         """Probabilities."""
         return jax.nn.softmax(self.logits, axis=-1)
 
-    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        inside, index = self._within(value)
-        log_mass = pick(self.logits, index) - logsumexp(self.logits, axis=-1)
-        return jnp.where(inside, log_mass, -jnp.inf)
+    def _log_mass(self, index: Any) -> Any:
+        return pick(self.logits, index) - logsumexp(self.logits, axis=-1)
 
 
 def Categorical(

@@ -9,7 +9,12 @@ import jax.numpy as jnp
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
-from sojourn_distributions.discrete.parameterization import choose
+from sojourn_distributions.discrete.parameterization import (
+    choose,
+    log_complement,
+    log_probability,
+)
+from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.special import entr
 
@@ -29,6 +34,28 @@ class _Geometric(Distribution):
     def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
         # jax.random counts the trials up to the first success, this the failures before it.
         return jax.random.geometric(key, self.probs, self.shape(sample_shape)) - 1
+
+    def _log_failure(self) -> Any:
+        """Log probability of a failure."""
+        raise NotImplementedError
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        failures = jnp.maximum(jnp.floor(value) + 1, 0)
+        # No failure has probability 1 whatever probs is: not 0 * inf.
+        return jnp.where(failures > 0, failures * self._log_failure(), 0.0)
+
+    def cdf(self, value: ArrayLike) -> Any:
+        return -jnp.expm1(self.log_survival(value))
+
+    def icdf(self, q: ArrayLike) -> Any:
+        k = jnp.maximum(jnp.ceil(jnp.log1p(-q) / self._log_failure()) - 1, 0)
+        # Rounding must not go past a value at which the probability is just reached.
+        k = jnp.where((k > 0) & (self.cdf(k - 1) >= q), k - 1, k)
+        return jnp.where(self.cdf(k) < q, k + 1, k)
+
+    @property
+    def mode(self) -> Any:
+        return jnp.zeros(self.batch_shape, int)
 
     @property
     def mean(self) -> Any:
@@ -65,11 +92,13 @@ class GeometricProbs(_Geometric):
         return jnp.log(self.probs) - jnp.log1p(-self.probs)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        inside = jnp.greater_equal(value, 0)
-        k = jnp.where(inside, value, 0)
-        # At k = 0 the logarithm is not needed and sees 1/2: finite gradient at probs 1.
-        log_q = jnp.log1p(-jnp.where(k > 0, self.probs, 0.5))
-        return jnp.where(inside, k * log_q + jnp.log(self.probs), -jnp.inf)
+        inside, k = within(value)
+        # At k = 0 the factor is 1 whatever probs is; there its logarithm must not be 0 * inf.
+        failures = jnp.where(k > 0, k * log_complement(jnp.where(k > 0, self.probs, 0.5)), 0.0)
+        return jnp.where(inside, failures + log_probability(self.probs), -jnp.inf)
+
+    def _log_failure(self) -> Any:
+        return log_complement(self.probs)
 
 
 class GeometricLogits(_Geometric):
@@ -94,10 +123,12 @@ class GeometricLogits(_Geometric):
         return jax.nn.sigmoid(self.logits)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        inside = jnp.greater_equal(value, 0)
-        k = jnp.where(inside, value, 0)
+        inside, k = within(value)
         log_mass = -k * jax.nn.softplus(self.logits) - jax.nn.softplus(-self.logits)
         return jnp.where(inside, log_mass, -jnp.inf)
+
+    def _log_failure(self) -> Any:
+        return -jax.nn.softplus(self.logits)
 
 
 def Geometric(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["choose"]
+import jax.numpy as jnp
+
+__all__ = ["choose", "log_complement", "log_probability"]
 
 
 def choose(probs_class: Any, logits_class: Any, *, probs: Any, logits: Any, **others: Any) -> Any:
@@ -15,3 +17,15 @@ def choose(probs_class: Any, logits_class: Any, *, probs: Any, logits: Any, **ot
     if probs is not None:
         return probs_class(probs=probs, **others)
     return logits_class(logits=logits, **others)
+
+
+def log_probability(probs: Any) -> Any:
+    """``log(probs)``, with a finite gradient where it is minus infinity."""
+    possible = jnp.greater(probs, 0)
+    return jnp.where(possible, jnp.log(jnp.where(possible, probs, 1.0)), -jnp.inf)
+
+
+def log_complement(probs: Any) -> Any:
+    """``log(1 - probs)``, with a finite gradient where it is minus infinity."""
+    possible = jnp.less(probs, 1)
+    return jnp.where(possible, jnp.log1p(-jnp.where(possible, probs, 0.0)), -jnp.inf)

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import common_bound, support_values
+from sojourn_distributions.discrete.parameterization import log_probability
+from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
 
 __all__ = ["DiscreteUniform"]
@@ -61,22 +63,30 @@ class DiscreteUniform(Distribution):
         return jax.random.randint(key, self.shape(sample_shape), self.low, self.high + 1)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        inside = jnp.greater_equal(value, self.low) & jnp.less_equal(value, self.high)
+        inside, _ = within(value, self.low, self.high)
         return jnp.where(inside, -jnp.log(self._size), -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
         return jnp.clip((jnp.floor(value) - self.low + 1) / self._size, 0.0, 1.0)
 
+    def log_survival(self, value: ArrayLike) -> Any:
+        above = jnp.clip((self.high - jnp.floor(value)) / self._size, 0.0, 1.0)
+        return log_probability(above)
+
     def icdf(self, q: ArrayLike) -> Any:
-        return self.low + jnp.maximum(jnp.ceil(q * self._size) - 1, 0)
+        steps = jnp.maximum(jnp.ceil(q * self._size) - 1, 0)
+        # Rounding must not go past a value at which the probability is just reached.
+        steps = jnp.where((steps > 0) & (steps / self._size >= q), steps - 1, steps)
+        steps = jnp.where((steps + 1) / self._size < q, steps + 1, steps)
+        return self.low + jnp.minimum(steps, self._size - 1)
 
     @property
     def mean(self) -> Any:
-        return jnp.broadcast_to((self.low + self.high) / 2, self.batch_shape)
+        return jnp.broadcast_to(self.low / 2 + self.high / 2, self.batch_shape)
 
     @property
     def variance(self) -> Any:
-        return jnp.broadcast_to((self._size**2 - 1) / 12, self.batch_shape)
+        return jnp.broadcast_to((jnp.square(self._size * 1.0) - 1) / 12, self.batch_shape)
 
     def entropy(self) -> Any:
         return jnp.broadcast_to(jnp.log(self._size), self.batch_shape)
