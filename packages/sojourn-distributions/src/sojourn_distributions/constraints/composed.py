@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +49,10 @@ class Independent(Constraint):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cat(Constraint):
-    """Blocks along a dimension, each with its own constraint."""
+    """Blocks along a dimension, each with its own constraint.
+
+    The dimension may be one of the batch, or of the event: then all blocks are judged together.
+    """
 
     cseq: Sequence[Constraint]
     dim: int = field(default=0, metadata={"static": True})
@@ -74,10 +79,15 @@ class Cat(Constraint):
 
     def _holds(self, x: Any, xp: Any) -> Any:
         blocks = self._blocks(x, xp)
-        return xp.concatenate(
-            [each._holds(block, xp) for each, block in zip(self.cseq, blocks, strict=True)],
-            axis=self.dim,
-        )
+        event_dim = self.event_dim
+        judged = [
+            _all_last(each._holds(block, xp), event_dim - each.event_dim, xp)
+            for each, block in zip(self.cseq, blocks, strict=True)
+        ]
+        from_left = self.dim if self.dim >= 0 else x.ndim + self.dim
+        if from_left < x.ndim - event_dim:
+            return xp.concatenate(judged, axis=from_left)
+        return functools.reduce(operator.and_, judged)  # blocks of one event
 
     def _feasible(self, like: Any, xp: Any) -> Any:
         blocks = self._blocks(like, xp)

@@ -1,5 +1,6 @@
 """Invertible maps between sets of values, and `biject_to`, which finds one for a constraint."""
 
+from sojourn_distributions.transforms.concatenation import CatTransform
 from sojourn_distributions.transforms.elementwise import (
     AbsTransform,
     AffineTransform,
@@ -21,8 +22,14 @@ from sojourn_distributions.transforms.matrix import (
     ScaledUnitLowerCholeskyTransform,
     SoftplusLowerCholeskyTransform,
 )
+from sojourn_distributions.transforms.orthonormal import DiscreteCosineTransform, HaarTransform
 from sojourn_distributions.transforms.registry import ConstraintRegistry, biject_to
-from sojourn_distributions.transforms.reshaping import PermuteTransform, ReshapeTransform
+from sojourn_distributions.transforms.reshaping import (
+    ComplexTransform,
+    PermuteTransform,
+    ReshapeTransform,
+    UnpackTransform,
+)
 from sojourn_distributions.transforms.transform import (
     ComposeTransform,
     IdentityTransform,
@@ -30,6 +37,7 @@ from sojourn_distributions.transforms.transform import (
     Transform,
 )
 from sojourn_distributions.transforms.vector import (
+    L1BallTransform,
     OrderedTransform,
     SimplexToOrderedTransform,
     StickBreakingTransform,
@@ -39,14 +47,19 @@ from sojourn_distributions.transforms.vector import (
 __all__ = [
     "AbsTransform",
     "AffineTransform",
+    "CatTransform",
     "CholeskyTransform",
+    "ComplexTransform",
     "ComposeTransform",
     "ConstraintRegistry",
     "CorrCholeskyTransform",
     "CorrMatrixCholeskyTransform",
+    "DiscreteCosineTransform",
     "ExpTransform",
+    "HaarTransform",
     "IdentityTransform",
     "IndependentTransform",
+    "L1BallTransform",
     "LowerCholeskyAffine",
     "LowerCholeskyTransform",
     "OrderedTransform",
@@ -62,6 +75,7 @@ __all__ = [
     "SoftplusTransform",
     "StickBreakingTransform",
     "Transform",
+    "UnpackTransform",
     "ZeroSumTransform",
     "biject_to",
 ]

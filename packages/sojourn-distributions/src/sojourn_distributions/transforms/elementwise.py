@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,18 @@ __all__ = [
 def softplus_inverse(y: Any) -> Any:
     """``log(exp(y) - 1)`` without overflow."""
     return jnp.log(-jnp.expm1(-y)) + y
+
+
+def log_softplus(x: Any) -> Any:
+    """``log(log(1 + exp(x)))`` without underflow: x itself where exp(x) is below rounding."""
+    far = x < -40.0
+    return jnp.where(far, x, jnp.log(jax.nn.softplus(jnp.where(far, 0.0, x))))
+
+
+def log_sech_squared(x: Any) -> Any:
+    """``log(1 - tanh(x)**2)`` without cancellation."""
+    magnitude = jnp.abs(x)
+    return 2 * (math.log(2.0) - magnitude - jnp.log1p(jnp.exp(-2 * magnitude)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,11 @@ import numpy as np
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import ArrayLike
 from sojourn_distributions.constraints import Constraint
-from sojourn_distributions.transforms.elementwise import softplus_inverse
+from sojourn_distributions.transforms.elementwise import (
+    log_sech_squared,
+    log_softplus,
+    softplus_inverse,
+)
 from sojourn_distributions.transforms.transform import Transform
 
 __all__ = [
@@ -48,6 +52,11 @@ def vector_from_tril(y: Any, diagonal: int = 0) -> Any:
 def diagonal_of(y: Any) -> Any:
     """Diagonals of the last two dimensions."""
     return jnp.diagonal(y, axis1=-2, axis2=-1)
+
+
+def with_diagonal(strict: Any, diagonal: Any) -> Any:
+    """Matrices of zero diagonal with another; chosen, not added: 0 times infinity is NaN."""
+    return jnp.where(np.eye(diagonal.shape[-1], dtype=bool), diagonal[..., None], strict)
 
 
 def triangle_size(length: int, diagonal: int) -> int:
@@ -94,7 +103,7 @@ class LowerCholeskyTransform(_TriangularTransform):
 
     def __call__(self, x: ArrayLike) -> Any:
         strict, free = self._split(x)
-        return strict + jnp.exp(free)[..., None] * np.eye(free.shape[-1], dtype=free.dtype)
+        return with_diagonal(strict, jnp.exp(free))
 
     def _inverse(self, y: ArrayLike) -> Any:
         return jnp.concatenate([vector_from_tril(y, -1), jnp.log(diagonal_of(y))], axis=-1)
@@ -113,7 +122,7 @@ class SoftplusLowerCholeskyTransform(_TriangularTransform):
 
     def __call__(self, x: ArrayLike) -> Any:
         strict, free = self._split(x)
-        return strict + jax.nn.softplus(free)[..., None] * np.eye(free.shape[-1], dtype=free.dtype)
+        return with_diagonal(strict, jax.nn.softplus(free))
 
     def _inverse(self, y: ArrayLike) -> Any:
         free = softplus_inverse(diagonal_of(y))
@@ -145,7 +154,7 @@ class ScaledUnitLowerCholeskyTransform(_TriangularTransform):
         free = self._split(x)[1]
         # Row i has i strict entries, each scaled by the row's softplus.
         entries = np.arange(free.shape[-1]).astype(free.dtype)
-        terms = jnp.log(jax.nn.softplus(free)) * entries - jax.nn.softplus(-free)
+        terms = log_softplus(free) * entries - jax.nn.softplus(-free)
         return jnp.sum(terms, axis=-1)
 
 
@@ -178,13 +187,15 @@ class CorrCholeskyTransform(Transform):
         # What is left of the row before column j, summed from the diagonal inwards.
         left = jnp.flip(jnp.cumsum(jnp.flip(squares, -1), axis=-1), -1)
         left = jnp.where(left > 0, left, 1.0)
-        return jnp.arctanh(vector_from_tril(y / jnp.sqrt(left), -1))
+        partial = vector_from_tril(y / jnp.sqrt(left), -1)
+        largest = 1.0 - float(jnp.finfo(partial.dtype).eps)  # rounding reaches 1 before x is large
+        return jnp.arctanh(jnp.clip(partial, -largest, largest))
 
     def log_abs_det_jacobian(self, x: ArrayLike, y: ArrayLike, intermediates: Any = None) -> Any:
         size = triangle_size(np.shape(x)[-1], -1)
         rest = _log_rest(tril_from_vector(jnp.asarray(x), size, -1))
         strict = np.tril(np.ones((size, size)), -1).astype(rest.dtype)
-        tanh = jnp.sum(_log_sech_squared(jnp.asarray(x)), axis=-1)
+        tanh = jnp.sum(log_sech_squared(jnp.asarray(x)), axis=-1)
         return tanh + 0.5 * jnp.sum(rest * strict, axis=(-2, -1))
 
     def forward_shape(self, shape: Shape) -> Shape:
@@ -196,15 +207,9 @@ class CorrCholeskyTransform(Transform):
         return (*shape[:-2], size * (size - 1) // 2)
 
 
-def _log_sech_squared(x: Any) -> Any:
-    """``log(1 - tanh(x)**2)`` without cancellation."""
-    magnitude = jnp.abs(x)
-    return 2 * (math.log(2.0) - magnitude - jnp.log1p(jnp.exp(-2 * magnitude)))
-
-
 def _log_rest(strict: Any) -> Any:
     """Log of the squared length left before each column, for strictly lower triangular x."""
-    terms = _log_sech_squared(strict)  # 0 where strict is 0, on and above the diagonal too
+    terms = log_sech_squared(strict)  # 0 where strict is 0, on and above the diagonal too
     summed = jnp.cumsum(terms, axis=-1)
     return jnp.concatenate([jnp.zeros_like(summed[..., :1]), summed[..., :-1]], axis=-1)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sojourn_distributions import constraints
 from sojourn_distributions.constraints import Constraint
+from sojourn_distributions.transforms.concatenation import CatTransform
 from sojourn_distributions.transforms.elementwise import (
     AffineTransform,
     ExpTransform,
@@ -21,6 +22,7 @@ from sojourn_distributions.transforms.matrix import (
     ScaledUnitLowerCholeskyTransform,
     SoftplusLowerCholeskyTransform,
 )
+from sojourn_distributions.transforms.reshaping import ComplexTransform
 from sojourn_distributions.transforms.transform import (
     ComposeTransform,
     IdentityTransform,
@@ -28,6 +30,7 @@ from sojourn_distributions.transforms.transform import (
     Transform,
 )
 from sojourn_distributions.transforms.vector import (
+    L1BallTransform,
     OrderedTransform,
     StickBreakingTransform,
     ZeroSumTransform,
@@ -127,6 +130,34 @@ def _independent(constraint: constraints.Independent) -> Transform:
     return IndependentTransform(
         biject_to(constraint.base_constraint), constraint.reinterpreted_batch_ndims
     )
+
+
+@biject_to.register(constraints.Cat)
+def _cat(constraint: constraints.Cat) -> Transform:
+    parts = [biject_to(each) for each in constraint.cseq]
+    lengths = list(constraint.lengths or ())
+    if constraint.dim < 0:  # perhaps within the event, where a block's length may change
+        for i, part in enumerate(parts):
+            block = [1] * max(part.codomain.event_dim, -constraint.dim)
+            block[constraint.dim] = lengths[i]
+            lengths[i] = part.inverse_shape(tuple(block))[constraint.dim]
+    return CatTransform(parts, constraint.dim, lengths)
+
+
+@biject_to.register(constraints.Complex)
+def _complex(constraint: Constraint) -> Transform:
+    return ComplexTransform()
+
+
+@biject_to.register(constraints.L1Ball)
+def _l1_ball(constraint: Constraint) -> Transform:
+    return L1BallTransform()
+
+
+@biject_to.register(constraints.LogWeights)
+def _log_weights(constraint: Constraint) -> Transform:
+    # Those of positive weights; a log of minus infinity has no unconstrained counterpart.
+    return IndependentTransform(IdentityTransform(), 1)
 
 
 @biject_to.register(constraints.Simplex)

@@ -1,7 +1,8 @@
-"""Transforms between unconstrained vectors and simplexes, ordered vectors and affine images."""
+"""Transforms between unconstrained vectors and simplexes, balls, ordered and zero-sum vectors."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_distributions import constraints
-from sojourn_distributions.arrays import ArrayLike
+from sojourn_distributions.arrays import ArrayLike, float_dtype
 from sojourn_distributions.constraints import Constraint
+from sojourn_distributions.transforms.elementwise import log_sech_squared
 from sojourn_distributions.transforms.transform import Transform
 
 __all__ = [
+    "L1BallTransform",
     "OrderedTransform",
     "SimplexToOrderedTransform",
     "StickBreakingTransform",
@@ -56,9 +59,13 @@ class StickBreakingTransform(Transform):
 
     def _inverse(self, y: ArrayLike) -> Any:
         # What is left after each break, summed from the far end to avoid cancellation.
+        y = jnp.asarray(y, float_dtype(y))
         left = jnp.flip(jnp.cumsum(jnp.flip(y, -1), axis=-1), -1)[..., 1:]
-        offset = np.log(np.arange(np.shape(y)[-1] - 1, 0, -1))
-        return jnp.log(y[..., :-1]) - jnp.log(left) + offset.astype(jnp.result_type(y, 0.0))
+        offset = np.log(np.arange(y.shape[-1] - 1, 0, -1)).astype(y.dtype)
+        # Pieces that underflowed count as the smallest number: finite, where 0 / 0 has no log.
+        tiny = float(jnp.finfo(y.dtype).tiny)
+        log_ratio = jnp.log(jnp.maximum(y[..., :-1], tiny)) - jnp.log(jnp.maximum(left, tiny))
+        return log_ratio + offset
 
     def log_abs_det_jacobian(self, x: ArrayLike, y: ArrayLike, intermediates: Any = None) -> Any:
         log_fraction, log_left = self._log_pieces(x)
@@ -70,6 +77,45 @@ class StickBreakingTransform(Transform):
 
     def inverse_shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], shape[-1] - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class L1BallTransform(Transform):
+    """Unconstrained vectors to those whose absolute values sum to at most 1.
+
+    Element k takes the fraction ``tanh(|x_k|)`` of what the elements before it left of 1, and the
+    sign of x_k. Where x is so large that nothing is left to working precision, the inverse gives
+    back a finite x, not the same one.
+    """
+
+    @property
+    def domain(self) -> Constraint:
+        return constraints.real_vector
+
+    @property
+    def codomain(self) -> Constraint:
+        return constraints.l1_ball
+
+    def _log_left(self, x: Any) -> Any:
+        """Log of what is left before each element: the sum of ``log(1 - tanh(|x_j|))``."""
+        taken = math.log(2.0) - jax.nn.softplus(2 * jnp.abs(x))
+        summed = jnp.cumsum(taken, axis=-1)
+        return jnp.concatenate([jnp.zeros_like(summed[..., :1]), summed[..., :-1]], axis=-1)
+
+    def __call__(self, x: ArrayLike) -> Any:
+        x = jnp.asarray(x, float_dtype(x))
+        return jnp.tanh(x) * jnp.exp(self._log_left(x))
+
+    def _inverse(self, y: ArrayLike) -> Any:
+        y = jnp.asarray(y, float_dtype(y))
+        eps = float(jnp.finfo(y.dtype).eps)
+        before = jnp.cumsum(jnp.abs(y), axis=-1) - jnp.abs(y)
+        fraction = y / jnp.maximum(1 - before, eps)
+        return jnp.arctanh(jnp.clip(fraction, eps - 1, 1 - eps))
+
+    def log_abs_det_jacobian(self, x: ArrayLike, y: ArrayLike, intermediates: Any = None) -> Any:
+        x = jnp.asarray(x, float_dtype(x))
+        return jnp.sum(log_sech_squared(x) + self._log_left(x), axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
