@@ -2,7 +2,28 @@
 
 from sojourn_distributions.multivariate.dirichlet import Dirichlet
 from sojourn_distributions.multivariate.gaussian_random_walk import GaussianRandomWalk
-from sojourn_distributions.multivariate.lkj import LKJCholesky
+from sojourn_distributions.multivariate.inverse_wishart import (
+    InverseWishart,
+    InverseWishartCholesky,
+)
+from sojourn_distributions.multivariate.lkj import LKJ, LKJCholesky
+from sojourn_distributions.multivariate.low_rank_normal import LowRankMultivariateNormal
+from sojourn_distributions.multivariate.matrix_normal import MatrixNormal
 from sojourn_distributions.multivariate.normal import MultivariateNormal
+from sojourn_distributions.multivariate.student_t import MultivariateStudentT
+from sojourn_distributions.multivariate.wishart import Wishart, WishartCholesky
 
-__all__ = ["Dirichlet", "GaussianRandomWalk", "LKJCholesky", "MultivariateNormal"]
+__all__ = [
+    "LKJ",
+    "Dirichlet",
+    "GaussianRandomWalk",
+    "InverseWishart",
+    "InverseWishartCholesky",
+    "LKJCholesky",
+    "LowRankMultivariateNormal",
+    "MatrixNormal",
+    "MultivariateNormal",
+    "MultivariateStudentT",
+    "Wishart",
+    "WishartCholesky",
+]
