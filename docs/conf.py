@@ -1,8 +1,12 @@
 """Settings of the documentation's build."""
 
+import sys
 from importlib import import_module
+from pathlib import Path
 
 from sojourn._version import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "Sojourn"
 author = "Sojourn developers"
@@ -10,6 +14,7 @@ copyright = "Sojourn developers"
 version = release = __version__
 
 extensions = [
+    "distribution_pages",
     "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -17,7 +22,14 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build", "_templates", "jupyter_execute", "Thumbs.db", ".DS_Store"]
+exclude_patterns = [
+    "_build",
+    "_extensions",
+    "_templates",
+    "jupyter_execute",
+    "Thumbs.db",
+    ".DS_Store",
+]
 default_role = "py:obj"
 templates_path = ["_templates"]
 
