@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,7 +136,7 @@ def correlation(figure: Figure, made: list[Any], labels: list[str]) -> None:
 
 def surface(figure: Figure, made: list[Any], labels: list[str], low: float, high: float) -> None:
     """Densities of pairs of numbers as filled contours, a panel for each example."""
-    figure.set_size_inches(3.1 * len(made), 3.1)
+    figure.set_size_inches(WIDTH, 3.2)
     side = np.linspace(low, high, 122, dtype=np.float32)[1:-1]
     pairs = np.stack(np.meshgrid(side, side), axis=-1)
     panels = np.atleast_1d(figure.subplots(1, len(made), sharey=True))
@@ -148,7 +147,7 @@ def surface(figure: Figure, made: list[Any], labels: list[str], low: float, high
         if high == np.pi:
             _radians(axes.xaxis)
             _radians(axes.yaxis)
-    _captions(figure, panels, labels)
+    _captions(figure, labels)
 
 
 def simplex(figure: Figure, made: list[Any], labels: list[str]) -> None:
@@ -167,7 +166,7 @@ def simplex(figure: Figure, made: list[Any], labels: list[str]) -> None:
         axes.plot(*corners[[0, 1, 2, 0]].T, color="grey", linewidth=0.8)
         axes.set_aspect("equal")
         axes.set_axis_off()
-    _captions(figure, panels, labels)
+    _captions(figure, labels)
 
 
 def paths(figure: Figure, made: list[Any], labels: list[str]) -> None:
@@ -180,24 +179,24 @@ def paths(figure: Figure, made: list[Any], labels: list[str]) -> None:
     axes.set_xlim(0, draws.shape[1] - 1)
     axes.set_xlabel("index")
     axes.set_ylabel("three draws")
-    axes.set_title(labels[0], family="monospace", loc="left")
+    _captions(figure, labels)
 
 
 def scatter(figure: Figure, made: list[Any], labels: list[str]) -> None:
     """Draws of vectors: their first two components."""
-    figure.set_size_inches(3.1, 3.1)
+    figure.set_size_inches(WIDTH, 3.2)
     axes = figure.subplots()
     draws = np.asarray(_sample(made[0], (1000,)))
     axes.plot(draws[:, 0], draws[:, 1], ".", color=COLORS[0], markersize=3, alpha=0.4)
     axes.set_aspect("equal")
     axes.set_xlabel("first component")
     axes.set_ylabel("second")
-    axes.set_title(labels[0], family="monospace", loc="left")
+    _captions(figure, labels)
 
 
 def ellipses(figure: Figure, made: list[Any], labels: list[str]) -> None:
     """Draws of covariance matrices (or their factors): the ellipse of one standard deviation."""
-    figure.set_size_inches(3.1, 3.1)
+    figure.set_size_inches(WIDTH, 3.2)
     axes = figure.subplots()
     draws = np.asarray(_sample(made[0], (25,)))
     is_factor = "cholesky" in repr(made[0].support)
@@ -208,7 +207,7 @@ def ellipses(figure: Figure, made: list[Any], labels: list[str]) -> None:
         axes.plot(x, y, color=COLORS[0], linewidth=0.9, alpha=0.5)
     axes.set_aspect("equal")
     axes.set_title("the covariances of 25 draws")
-    figure.supxlabel(labels[0], family="monospace", fontsize=8)
+    _captions(figure, labels)
 
 
 def images(figure: Figure, made: list[Any], labels: list[str]) -> None:
@@ -218,17 +217,19 @@ def images(figure: Figure, made: list[Any], labels: list[str]) -> None:
     for axes, draw_ in zip(panels, draws, strict=True):
         axes.imshow(draw_, cmap="PuOr", vmin=-3, vmax=3)
         axes.set_axis_off()
-    figure.supxlabel("two draws", fontsize="small")
+        axes.set_title("a draw")
+    _captions(figure, labels)
 
 
 def _legend(figure: Figure) -> None:
     figure.legend(loc="outside lower left", prop={"family": "monospace", "size": 8})
 
 
-def _captions(figure: Figure, panels: Any, labels: list[str]) -> None:
-    for axes, label in zip(panels, labels, strict=True):
-        inside = 100 // (2 + len(labels))  # characters that fit above a panel
-        axes.set_title("\n".join(textwrap.wrap(label, inside)), family="monospace", fontsize=7)
+def _captions(figure: Figure, labels: list[str]) -> None:
+    """Say below the panels which is which."""
+    places = {1: ("",), 2: ("left:  ", "right: "), 3: ("left:   ", "middle: ", "right:  ")}
+    lines = [place + label for place, label in zip(places[len(labels)], labels, strict=True)]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", family="monospace", fontsize=8)
 
 
 def _radians(axis: Any) -> None:

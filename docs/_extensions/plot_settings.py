@@ -108,7 +108,7 @@ PLOTS: dict[str, Plot] = {
         -4, 8, "TruncatedCauchy(0, 1, low=-1)", "TruncatedCauchy(3, 1, low=0, high=6)"
     ),
     "TruncatedGamma": curves(
-        0, 8, "TruncatedGamma(3, 1, low=1)", "TruncatedGamma(3, 1, low=1, high=6)"
+        0, 8, "TruncatedGamma(3, 1, low=1)", "TruncatedGamma(3, 1, low=2, high=4)"
     ),
     "TruncatedNormal": curves(
         -3,
