@@ -100,6 +100,7 @@ OUTSIDE = {
     "unit_interval": [-0.5, 1.5],
     "interval": [-100.0, 100.0],
     "positive": [-1.0],
+    "greater_than": [-100.0],
     "greater_than_eq": [-100.0],
     "less_than_eq": [100.0],
     "boolean": [-1, 2],

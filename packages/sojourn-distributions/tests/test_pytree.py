@@ -67,6 +67,8 @@ def test_passes_through_jit(case, log_prob):
 
 def test_vmap_over_parameters_sees_unbatched_shapes(case):
     d = case.make()
+    if not jax.tree.leaves(d):
+        pytest.skip("no parameters")
     stacked = jax.tree.map(lambda leaf: np.stack([leaf] * 3), d)
     shapes = []
 

@@ -13,6 +13,7 @@ from sojourn_distributions.distribution import (
     Independent,
     MaskedDistribution,
 )
+from sojourn_distributions.folded import FoldedDistribution
 from sojourn_distributions.improper import Delta, ImproperUniform, Unit
 from sojourn_distributions.mixture import MixtureSameFamily
 from sojourn_distributions.multivariate import *  # noqa: F403 -- listed by multivariate.__all__
@@ -24,6 +25,7 @@ __all__ = [
     "Delta",
     "Distribution",
     "ExpandedDistribution",
+    "FoldedDistribution",
     "ImproperUniform",
     "Independent",
     "MaskedDistribution",

@@ -5,6 +5,13 @@ returns an object with scipy.stats' `logpdf` or `logpmf`, and for numbers also `
 (None if scipy has no counterpart: then only the laws that need none are tested).
 """
 
-from distribution_cases import composed, continuous, discrete, multivariate
+from distribution_cases import composed, continuous, discrete, intervals, multivariate, positive
 
-CASES = [*continuous.CASES, *discrete.CASES, *multivariate.CASES, *composed.CASES]
+CASES = [
+    *continuous.CASES,
+    *positive.CASES,
+    *intervals.CASES,
+    *discrete.CASES,
+    *multivariate.CASES,
+    *composed.CASES,
+]

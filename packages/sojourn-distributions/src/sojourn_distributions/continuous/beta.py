@@ -1,11 +1,13 @@
-"""The beta distribution."""
+"""The beta distribution, by its exponents or by its mean."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import betainc, digamma
 
 from sojourn_distributions import constraints
@@ -14,7 +16,7 @@ from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log_power
 from sojourn_distributions.special import betaln
 
-__all__ = ["Beta"]
+__all__ = ["Beta", "BetaProportion"]
 
 Shape = tuple[int, ...]
 
@@ -33,7 +35,7 @@ class Beta(Distribution):
         "concentration0": constraints.positive,
     }
     support = constraints.unit_interval
-    reparametrized_params = ("concentration1", "concentration0")
+    reparametrized_params: ClassVar[Sequence[str]] = ("concentration1", "concentration0")
 
     concentration1: ArrayLike
     concentration0: ArrayLike
@@ -74,3 +76,52 @@ class Beta(Distribution):
         a, b = self.concentration1, self.concentration0
         entropy = betaln(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b)
         return jnp.broadcast_to(entropy + (a + b - 2) * digamma(a + b), self.batch_shape)
+
+
+class BetaProportion(Beta):
+    """Beta distribution by its mean, for the regression of proportions.
+
+    Its exponents (plus 1) are ``mean * concentration`` and ``(1 - mean) * concentration`` (Ferrari
+    & Cribari-Neto 2004, "Beta regression for modelling rates and proportions").
+
+    Parameters
+    ----------
+    mean
+        Mean, between 0 and 1.
+    concentration
+        Sum of the two exponents, positive; the larger, the narrower.
+    """
+
+    arg_constraints: ClassVar = {
+        "mean": constraints.open_interval(0.0, 1.0),
+        "concentration": constraints.positive,
+    }
+    reparametrized_params = ("mean", "concentration")
+
+    concentration: ArrayLike
+
+    def __init__(
+        self, mean: ArrayLike, concentration: ArrayLike, *, validate_args: bool | None = None
+    ) -> None:
+        self._set_parameters(validate_args, mean=mean, concentration=concentration)
+
+    # The parameter as given is kept beside its broadcast form, which `mean` is in every family.
+    @property
+    def mean(self) -> Any:
+        given = self.__dict__["mean"]
+        return jnp.broadcast_to(given, np.broadcast_shapes(np.shape(given), self.batch_shape))
+
+    @mean.setter
+    def mean(self, value: ArrayLike) -> None:
+        self.__dict__["mean"] = value
+
+    def get_args(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.arg_constraints if name in self._given}
+
+    @property
+    def concentration1(self) -> Any:
+        return self.__dict__["mean"] * self.concentration
+
+    @property
+    def concentration0(self) -> Any:
+        return (1 - self.__dict__["mean"]) * self.concentration

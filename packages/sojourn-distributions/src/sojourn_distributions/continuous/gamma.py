@@ -12,7 +12,8 @@ from jax.scipy.special import digamma, gammainc, gammaincc, gammaln
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log_power
+from sojourn_distributions.numerics import log1mexp, log_power
+from sojourn_distributions.tails import gamma_log_quantile, gamma_log_tails
 
 __all__ = ["Chi2", "Exponential", "Gamma", "InverseGamma"]
 
@@ -46,6 +47,9 @@ class Exponential(Distribution):
 
     def cdf(self, value: ArrayLike) -> Any:
         return -jnp.expm1(-self.rate * jnp.maximum(value, 0.0))
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        return -self.rate * jnp.maximum(value, 0.0)
 
     def icdf(self, q: ArrayLike) -> Any:
         return -jnp.log1p(-q) / self.rate
@@ -104,6 +108,20 @@ class Gamma(Distribution):
 
     def cdf(self, value: ArrayLike) -> Any:
         return gammainc(self.concentration, self.rate * jnp.maximum(value, 0.0))
+
+    def log_cdf(self, value: ArrayLike) -> Any:
+        inside = jnp.greater(value, 0)
+        x = self.rate * jnp.where(inside, value, 1.0)
+        return jnp.where(inside, gamma_log_tails(x, self.concentration)[0], -jnp.inf)
+
+    def icdf(self, q: ArrayLike) -> Any:
+        return self._quantile(jnp.log(q), jnp.log1p(-q))
+
+    def icdf_from_log(self, log_q: ArrayLike) -> Any:
+        return self._quantile(log_q, log1mexp(jnp.asarray(log_q)))
+
+    def _quantile(self, log_below: Any, log_above: Any) -> Any:
+        return jnp.exp(gamma_log_quantile(log_below, log_above, self.concentration)) / self.rate
 
     @property
     def mean(self) -> Any:
@@ -194,6 +212,16 @@ class InverseGamma(Distribution):
         inside = jnp.greater(value, 0)
         x = jnp.where(inside, value, 1.0)
         return jnp.where(inside, gammaincc(self.concentration, self.rate / x), 0.0)
+
+    def log_cdf(self, value: ArrayLike) -> Any:
+        inside = jnp.greater(value, 0)
+        x = jnp.where(inside, value, 1.0)
+        log_tail = gamma_log_tails(self.rate / x, self.concentration)[1]
+        return jnp.where(inside, log_tail, -jnp.inf)
+
+    def icdf(self, q: ArrayLike) -> Any:
+        reciprocal = gamma_log_quantile(jnp.log1p(-q), jnp.log(q), self.concentration)
+        return self.rate * jnp.exp(-reciprocal)
 
     @property
     def mean(self) -> Any:
