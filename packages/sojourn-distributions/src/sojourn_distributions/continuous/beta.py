@@ -24,6 +24,9 @@ Shape = tuple[int, ...]
 class Beta(Distribution):
     """Beta distribution on the unit interval.
 
+    The density is ``x**(a - 1) * (1 - x)**(b - 1) / B(a, b)`` with the concentrations a and b and
+    the beta function B.
+
     Parameters
     ----------
     concentration1, concentration0

@@ -23,6 +23,8 @@ Shape = tuple[int, ...]
 class Exponential(Distribution):
     """Exponential distribution of mean ``1 / rate``.
 
+    The density is ``rate * exp(-rate * x)``.
+
     Parameters
     ----------
     rate
@@ -72,6 +74,8 @@ class Exponential(Distribution):
 
 class Gamma(Distribution):
     """Gamma distribution of mean ``concentration / rate``.
+
+    The density is ``rate**a * x**(a - 1) * exp(-rate * x) / gamma(a)`` with the concentration a.
 
     Parameters
     ----------
@@ -146,6 +150,8 @@ class Gamma(Distribution):
 class Chi2(Gamma):
     """Chi-squared distribution: the sum of squares of `df` standard normal variables.
 
+    The density is that of a gamma distribution of concentration ``df / 2`` and rate 1/2.
+
     Parameters
     ----------
     df
@@ -171,6 +177,8 @@ class Chi2(Gamma):
 
 class InverseGamma(Distribution):
     """Distribution of the reciprocal of a gamma variable.
+
+    The density is ``rate**a * x**(-a - 1) * exp(-rate / x) / gamma(a)`` with the concentration a.
 
     Parameters
     ----------

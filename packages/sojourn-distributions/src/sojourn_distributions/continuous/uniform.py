@@ -19,6 +19,8 @@ Shape = tuple[int, ...]
 class Uniform(Distribution):
     """Uniform distribution on the interval from `low` to `high`.
 
+    The density is ``1 / (high - low)``.
+
     Parameters
     ----------
     low, high

@@ -94,6 +94,8 @@ class _Binomial(Distribution):
 class BinomialProbs(_Binomial):
     """Number of successes among independent trials.
 
+    The mass is ``C(n, k) * p**k * (1 - p)**(n - k)`` with the total count n and probability p.
+
     Parameters
     ----------
     probs
@@ -125,6 +127,8 @@ class BinomialProbs(_Binomial):
 
 class BinomialLogits(_Binomial):
     """Number of successes among independent trials.
+
+    The mass is ``C(n, k) * exp(k * logits) / (1 + exp(logits))**n`` with the total count n.
 
     Parameters
     ----------

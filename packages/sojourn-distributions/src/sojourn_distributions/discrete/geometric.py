@@ -73,6 +73,8 @@ class _Geometric(Distribution):
 class GeometricProbs(_Geometric):
     """Number of failures before the first success.
 
+    The mass is ``p * (1 - p)**k`` with the probability p.
+
     Parameters
     ----------
     probs

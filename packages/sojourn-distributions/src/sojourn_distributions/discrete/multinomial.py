@@ -151,6 +151,8 @@ class MultinomialProbs(_Multinomial):
 class MultinomialLogits(_Multinomial):
     """How often each category comes up in independent draws.
 
+    The mass is ``n! * prod(p**k / k!)`` with the total count n and ``p = softmax(logits)``.
+
     Parameters
     ----------
     logits

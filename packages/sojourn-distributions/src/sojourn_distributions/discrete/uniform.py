@@ -22,6 +22,8 @@ Shape = tuple[int, ...]
 class DiscreteUniform(Distribution):
     """Uniform distribution on the integers from `low` to `high`, both included.
 
+    The mass is ``1 / (high - low + 1)``.
+
     Parameters
     ----------
     low, high

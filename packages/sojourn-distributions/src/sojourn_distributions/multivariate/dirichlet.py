@@ -22,6 +22,8 @@ Shape = tuple[int, ...]
 class Dirichlet(Distribution):
     """Dirichlet distribution on simplexes.
 
+    The density is ``prod(x**(a - 1)) * gamma(sum(a)) / prod(gamma(a))`` with the concentration a.
+
     Parameters
     ----------
     concentration
