@@ -10,12 +10,23 @@ from __future__ import annotations
 import jax
 from jax.scipy import special
 
-__all__ = ["betaln", "entr", "log_ndtr", "logit", "ndtr", "ndtri", "xlog1py", "xlogy"]
+__all__ = [
+    "betaln",
+    "entr",
+    "log_ndtr",
+    "logit",
+    "logsumexp",
+    "ndtr",
+    "ndtri",
+    "xlog1py",
+    "xlogy",
+]
 
 betaln = jax.jit(special.betaln)
 entr = jax.jit(special.entr)
 log_ndtr = jax.jit(special.log_ndtr)
 logit = jax.jit(special.logit)
+logsumexp = jax.jit(special.logsumexp, static_argnames=("axis", "keepdims", "return_sign"))
 ndtr = jax.jit(special.ndtr)
 ndtri = jax.jit(special.ndtri)
 xlog1py = jax.jit(special.xlog1py)

@@ -106,6 +106,8 @@ class GeometricProbs(_Geometric):
 class GeometricLogits(_Geometric):
     """Number of failures before the first success.
 
+    The mass is ``p * (1 - p)**k`` with ``p = 1 / (1 + exp(-logits))``.
+
     Parameters
     ----------
     logits

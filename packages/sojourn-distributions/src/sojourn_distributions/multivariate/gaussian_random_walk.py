@@ -21,6 +21,8 @@ Shape = tuple[int, ...]
 class GaussianRandomWalk(Distribution):
     """Partial sums of independent normal steps of mean 0; the first value is the first step.
 
+    The density is the product of the normal densities of the steps, of deviation `scale`.
+
     Parameters
     ----------
     scale
