@@ -9,7 +9,9 @@ import pytest
 
 from sojourn_hmc.adaptation import dual_averaging, welford
 from sojourn_hmc.adaptation.schedule import closes_window, in_window, schedule
-from sojourn_hmc.adaptation.warmup import Warmup
+from sojourn_hmc.adaptation.stan import StanWarmup
+from sojourn_hmc.adaptation.warmup import Observation, WarmupSettings
+from sojourn_hmc.start import StartPoint
 
 
 def stan_windows(length):
@@ -86,12 +88,21 @@ def test_welford_is_the_sample_covariance(dense):
     np.testing.assert_allclose(welford.covariance(state, True), shrunk, rtol=1e-3)
 
 
-def run_warmup(settings, inverse, positions, accept_probs):
-    state = settings.init(jnp.float32(1.0), inverse, len(positions))
+def no_search(metric, step_size):
+    raise AssertionError("no search was asked for")
+
+
+def observe(position, accept_prob):
+    return Observation(position, position, accept_prob, jnp.asarray(True))
+
+
+def run_warmup(warmup, inverse, positions, accept_probs):
+    start = StartPoint(positions[0], jnp.float32(0.0), positions[0])
+    state = warmup.init(start, jnp.float32(1.0), inverse, True, len(positions))
 
     def learn(state, given):
         step, position, accept_prob = given
-        state = settings.update(state, step, position, accept_prob)
+        state = warmup.update(state, step, observe(position, accept_prob), None, no_search)
         return state, (state.step_size, state.inverse_mass_matrix, state.window_idx)
 
     steps = jnp.arange(len(positions))
@@ -101,9 +112,9 @@ def run_warmup(settings, inverse, positions, accept_probs):
 def test_the_mass_matrix_is_renewed_at_window_ends_from_that_window_alone():
     rng = np.random.default_rng(1)
     positions = rng.normal(0, [1e-3, 1.0, 1e3], (1000, 3)).astype(np.float32)
-    settings = Warmup(0.8, True, True, False)
+    warmup = StanWarmup(WarmupSettings(regularize_mass_matrix=False))
     _, (_, inverse, window) = run_warmup(
-        settings, jnp.ones(3), jnp.asarray(positions), jnp.full(1000, 0.8, jnp.float32)
+        warmup, jnp.ones(3), jnp.asarray(positions), jnp.full(1000, 0.8, jnp.float32)
     )
     inverse = np.asarray(inverse)
     changes = np.flatnonzero((inverse[1:] != inverse[:-1]).any(1)) + 1
@@ -113,15 +124,16 @@ def test_the_mass_matrix_is_renewed_at_window_ends_from_that_window_alone():
 
 
 def test_the_last_warmup_step_takes_the_average_and_nothing_changes_after():
-    settings = Warmup(0.8, True, True, True)
+    warmup = StanWarmup(WarmupSettings())
     accept = jnp.asarray(np.random.default_rng(2).uniform(size=60), jnp.float32)
     positions = jnp.zeros((60, 2))
-    final, (step_size, _, _) = run_warmup(settings, jnp.ones(2), positions, accept)
+    final, (step_size, _, _) = run_warmup(warmup, jnp.ones(2), positions, accept)
     assert float(final.step_size) == pytest.approx(
         float(jnp.exp(final.ss_state.log_step_size_average)), rel=1e-6
     )
     assert float(step_size[-2]) != float(step_size[-1])
-    later = settings.update(final, jnp.int32(60), jnp.ones(2), jnp.float32(0.1))
+    observation = observe(jnp.ones(2), jnp.float32(0.1))
+    later = warmup.update(final, jnp.int32(60), observation, None, no_search)
     jax.tree.map(np.testing.assert_array_equal, later, final)
 
 
@@ -129,8 +141,8 @@ def test_the_last_warmup_step_takes_the_average_and_nothing_changes_after():
     ("adapt_step_size", "adapt_mass_matrix"), [(False, True), (True, False), (False, False)]
 )
 def test_what_is_not_adapted_stays(adapt_step_size, adapt_mass_matrix):
-    settings = Warmup(0.8, adapt_step_size, adapt_mass_matrix, True)
+    warmup = StanWarmup(WarmupSettings(0.8, adapt_step_size, adapt_mass_matrix))
     positions = jnp.asarray(np.random.default_rng(3).normal(size=(200, 2)), jnp.float32)
-    final, _ = run_warmup(settings, jnp.full(2, 3.0), positions, jnp.full(200, 0.3, jnp.float32))
+    final, _ = run_warmup(warmup, jnp.full(2, 3.0), positions, jnp.full(200, 0.3, jnp.float32))
     assert (float(final.step_size) == 1.0) == (not adapt_step_size)
     assert bool((final.inverse_mass_matrix == 3.0).all()) == (not adapt_mass_matrix)

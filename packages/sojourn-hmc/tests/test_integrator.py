@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sojourn_hmc.differentiate import value_and_gradient
-from sojourn_hmc.integrator import PhasePoint, velocity_verlet
+from sojourn_hmc.integrator import velocity_verlet
 from sojourn_hmc.mass_matrix import MassMatrix
+from sojourn_hmc.phase_space import PhasePoint
 
 DIM = 3
 # Where the step is stable for this potential: an exploding trajectory is reversed only up to

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from sojourn_hmc.differentiate import value_and_gradient
-from sojourn_hmc.integrator import PhasePoint, velocity_verlet
+from sojourn_hmc.integrator import velocity_verlet
 from sojourn_hmc.mass_matrix import MassMatrix
+from sojourn_hmc.phase_space import Hamiltonian, PhasePoint
 from sojourn_hmc.tree import nuts_trajectory
 from sojourn_hmc.uniforms import seed_from_words
 from sojourn_hmc.uturn import Checkpoints, checkpoint_slots, closes_turning_stretch, is_turning
@@ -76,9 +77,8 @@ def trajectory(potential, position, momentum, step_size, seed, max_depth, invers
     gradient = value_and_gradient(potential)
     metric = MassMatrix.from_inverse(jnp.ones_like(position) if inverse is None else inverse)
     start = PhasePoint(position, momentum, *gradient(position))
-    return nuts_trajectory(
-        gradient, velocity_verlet, metric, start, step_size, seed, jnp.int32(max_depth), 10
-    )
+    hamiltonian = Hamiltonian(gradient, metric, velocity_verlet)
+    return nuts_trajectory(hamiltonian, start, step_size, seed, jnp.int32(max_depth), 10)
 
 
 def harmonic(q):

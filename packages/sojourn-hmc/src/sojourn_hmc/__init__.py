@@ -1,7 +1,8 @@
 """Hamiltonian Monte Carlo for any log density on JAX: kernels, adaptation, the chain driver."""
 
 from sojourn_hmc._version import __version__
-from sojourn_hmc.adaptation.warmup import HMCAdaptState
+from sojourn_hmc.adaptation.saved import Adaptation
+from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
 from sojourn_hmc.diagnostics import (
     SamplingWarning,
     effective_sample_size,
@@ -10,9 +11,20 @@ from sojourn_hmc.diagnostics import (
     split_gelman_rubin,
     summary,
 )
+from sojourn_hmc.fixed_length import HMC
+from sojourn_hmc.functional import hmc
 from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
-from sojourn_hmc.hmc import HMC
+from sojourn_hmc.integrator import (
+    Splitting,
+    three_stage,
+    three_stage_minimum_error,
+    two_stage,
+    two_stage_minimum_error,
+    velocity_verlet,
+)
 from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.kinetic import KineticFn
+from sojourn_hmc.low_rank import LowRank
 from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
 from sojourn_hmc.target import Potential, PotentialTarget, Setup, Target
@@ -21,19 +33,32 @@ __all__ = [
     "HMC",
     "MCMC",
     "NUTS",
+    "Adaptation",
     "HMCAdaptState",
     "HMCState",
     "HamiltonianKernel",
+    "KineticFn",
+    "LowRank",
     "MCMCKernel",
+    "Observation",
     "Potential",
     "PotentialTarget",
     "SamplingWarning",
     "Setup",
+    "Splitting",
     "Target",
+    "Warmup",
+    "WarmupSettings",
     "__version__",
     "effective_sample_size",
+    "hmc",
     "hpdi",
     "print_summary",
     "split_gelman_rubin",
     "summary",
+    "three_stage",
+    "three_stage_minimum_error",
+    "two_stage",
+    "two_stage_minimum_error",
+    "velocity_verlet",
 ]

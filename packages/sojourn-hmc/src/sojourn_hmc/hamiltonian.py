@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,12 +11,25 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from sojourn_hmc.adaptation.warmup import HMCAdaptState, Warmup
+from sojourn_hmc.adaptation import dual_averaging
+from sojourn_hmc.adaptation.saved import Adaptation
+from sojourn_hmc.adaptation.step_size_search import search_step_size
+from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
+from sojourn_hmc.blocks import Blocks, Names, check_names, cut_into_blocks
 from sojourn_hmc.differentiate import Gradient, value_and_gradient
+from sojourn_hmc.initial_metric import check_inverse_mass_matrix, first_inverse_mass_matrix
+from sojourn_hmc.integrator import Splitting
 from sojourn_hmc.kernel import MCMCKernel
-from sojourn_hmc.start import MAX_ATTEMPTS, find_start
+from sojourn_hmc.kinetic import CustomKinetic, KineticFn
+from sojourn_hmc.mass_matrix import Metric
+from sojourn_hmc.phase_space import Hamiltonian
+from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start
 from sojourn_hmc.target import Potential, PotentialTarget, Target
 from sojourn_hmc.transition import BuildTrajectory, transition, transition_keys
+from sojourn_hmc.warmups import choose_warmup
+
+# Transitions derive their keys from the counters 0 upwards.
+START, SEARCH, MOMENTUM = (np.uint32(0xFFFFFFFF - n) for n in range(3))
 
 
 class HMCState(NamedTuple):
@@ -76,16 +89,24 @@ class HamiltonianKernel(MCMCKernel):
         What to sample.
     potential_fn : Callable or None
         In place of ``target``: maps a position (any pytree) to the negative log density.
+    kinetic_fn : Callable or None
+        A kinetic energy in place of the Gaussian one, see `sojourn_hmc.kinetic`.
     step_size : float
         Initial step size, in units of the unconstrained space.
-    inverse_mass_matrix : array or None
-        Initial inverse mass matrix over the flattened position; ones if None.
-    dense_mass : bool
-        Whether the mass matrix is dense.
+    inverse_mass_matrix : array, dict or None
+        Initial inverse mass matrix over the flattened position, or blocks of it; ones if None.
+    dense_mass : bool or list of tuple of str
+        Whether the mass matrix is dense, or the sites of its dense blocks.
     forward_mode_differentiation : bool
         Differentiate the potential in forward mode.
-    warmup : Warmup
-        The settings of the adaptation.
+    settings : WarmupSettings
+        What the warmup adapts.
+    warmup : str or type of Warmup
+        How: ``"stan"``, ``"fisher"``, ``"low_rank"``, or a class of one's own.
+    integrator : Splitting
+        What takes a step.
+    adaptation : Adaptation or None
+        Step size and inverse mass matrix of an earlier run, in place of the two arguments.
 
     Raises
     ------
@@ -97,12 +118,16 @@ class HamiltonianKernel(MCMCKernel):
         self,
         target: Target | None,
         potential_fn: Potential | None,
+        kinetic_fn: KineticFn | None,
         *,
         step_size: float,
         inverse_mass_matrix: Any,
-        dense_mass: bool,
+        dense_mass: bool | Sequence[Names],
         forward_mode_differentiation: bool,
-        warmup: Warmup,
+        settings: WarmupSettings,
+        warmup: str | type[Warmup],
+        integrator: Splitting,
+        adaptation: Adaptation | None,
     ):
         if potential_fn is not None and target is None:
             target = PotentialTarget(potential_fn)
@@ -116,25 +141,42 @@ class HamiltonianKernel(MCMCKernel):
                 f"{target!r} is not a target: it lacks check, setup or explain. A log density "
                 "goes in as potential_fn=lambda z: -log_density(z)"
             )
+        if adaptation is not None:
+            if inverse_mass_matrix is not None:
+                raise ValueError("give adaptation or inverse_mass_matrix, not both")
+            step_size, inverse_mass_matrix = adaptation
         if not step_size > 0:
             raise ValueError(f"step_size must be positive, got {step_size}")
-        if not 0 < warmup.target_accept_prob < 1:
+        if not 0 < settings.target_accept_prob < 1:
             raise ValueError(
-                f"target_accept_prob must lie between 0 and 1, got {warmup.target_accept_prob}"
+                f"target_accept_prob must lie between 0 and 1, got {settings.target_accept_prob}"
             )
+        if not callable(integrator):
+            raise TypeError(
+                f"integrator must be a Splitting such as velocity_verlet, got {integrator!r}"
+            )
+        if isinstance(inverse_mass_matrix, Mapping) and dense_mass is True:
+            raise ValueError(
+                "inverse_mass_matrix gives blocks, so dense_mass must be the list of the dense "
+                "ones or False, got True"
+            )
+        check_names([] if isinstance(dense_mass, bool) else dense_mass, inverse_mass_matrix)
+        check_inverse_mass_matrix(inverse_mass_matrix)
         self.target = target
+        self.kinetic_fn = kinetic_fn
         self.step_size = step_size
         self.inverse_mass_matrix = inverse_mass_matrix
         self.dense_mass = dense_mass
         self.forward_mode_differentiation = forward_mode_differentiation
-        self.warmup = warmup
+        self.integrator = integrator
+        self.warmup = choose_warmup(warmup, settings)
 
     @abstractmethod
     def initial_trajectory_length(self) -> float | None:
         """Length of a trajectory in units of time, if it has a fixed one."""
 
     @abstractmethod
-    def trajectory_builder(self, gradient: Gradient, state: HMCState) -> BuildTrajectory:
+    def trajectory_builder(self, hamiltonian: Hamiltonian, state: HMCState) -> BuildTrajectory:
         """Return the way that a trajectory is built from a phase point in ``state``."""
 
     @property
@@ -165,14 +207,41 @@ class HamiltonianKernel(MCMCKernel):
         _, unravel = ravel_pytree(
             jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
         )
+        gradient = self._gradient(setup.potential, unravel)
         start = find_start(
             lambda key: ravel_pytree(setup.start(key))[0],
-            self._gradient(setup.potential, unravel),
-            # Transitions use the fold-ins from 0 upwards.
-            jax.random.fold_in(rng_key, np.uint32(0xFFFFFFFF)),
+            gradient,
+            jax.random.fold_in(rng_key, START),
             MAX_ATTEMPTS if init_params is None else 1,
         )
         dtype = start.position.dtype
+        blocks = self._blocks(shape)
+        inverse = first_inverse_mass_matrix(
+            self.inverse_mass_matrix, self.dense_mass, blocks, start.position
+        )
+        adapt_state = self.warmup.init(
+            start,
+            jnp.asarray(self.step_size, dtype),
+            inverse,
+            self.inverse_mass_matrix is not None,
+            num_warmup,
+        )
+        settings = self.warmup.settings
+        if settings.find_heuristic_step_size and settings.adapt_step_size:
+            metric = self._metric(adapt_state, blocks, unravel)
+            step_size = search_step_size(
+                Hamiltonian(gradient, metric, self.integrator),
+                start,
+                adapt_state.step_size,
+                jax.random.fold_in(rng_key, SEARCH),
+            )
+            adapt_state = adapt_state._replace(
+                step_size=step_size, ss_state=dual_averaging.init(step_size)
+            )
+        metric = self._metric(adapt_state, blocks, unravel)
+        momentum = None
+        if metric.refreshes_from_last:
+            momentum = unravel(metric.momentum(jax.random.fold_in(rng_key, MOMENTUM)))
         zero = jnp.zeros((), dtype)
         length = self.initial_trajectory_length()
         return HMCState(
@@ -181,17 +250,13 @@ class HamiltonianKernel(MCMCKernel):
             z_grad=unravel(start.potential_gradient),
             potential_energy=start.potential_energy,
             energy=start.potential_energy,
-            r=None,
+            r=momentum,
             trajectory_length=None if length is None else jnp.asarray(length, dtype),
             num_steps=jnp.zeros((), jnp.int32),
             accept_prob=zero,
             mean_accept_prob=zero,
             diverging=jnp.asarray(False),
-            adapt_state=self.warmup.init(
-                jnp.asarray(self.step_size, dtype),
-                self._initial_inverse_mass_matrix(start.position),
-                num_warmup,
-            ),
+            adapt_state=adapt_state,
             rng_key=rng_key,
         )
 
@@ -201,18 +266,54 @@ class HamiltonianKernel(MCMCKernel):
         """Make one transition and let the warmup learn from it; see `MCMCKernel.sample`."""
         setup = self.target.setup(model_args, model_kwargs or {}, None)
         position, unravel = ravel_pytree(state.z)
-        adapt_state = state.adapt_state
+        gradient = self._gradient(setup.potential, unravel)
+        blocks = self._blocks(state.z)
+        metric = self._metric(state.adapt_state, blocks, unravel)
+        keys = transition_keys(state.rng_key, state.i)
         proposal, info = transition(
-            self.trajectory_builder(self._gradient(setup.potential, unravel), state),
-            adapt_state.mass_matrix,
-            transition_keys(state.rng_key, state.i),
+            self.trajectory_builder(Hamiltonian(gradient, metric, self.integrator), state),
+            metric,
+            keys,
             position,
             state.potential_energy,
             ravel_pytree(state.z_grad)[0],
             None if state.r is None else ravel_pytree(state.r)[0],
         )
+        momentum = None
+        if metric.refreshes_from_last:
+            # In the warmup the mass matrix may change, and the scale of momenta with it.
+            momentum = unravel(
+                jnp.where(
+                    state.i + 1 < state.adapt_state.schedule.num_warmup,
+                    metric.momentum(keys.momentum),
+                    metric.refresh(keys.momentum, proposal.momentum),
+                )
+            )
+
+        def search(metric: Metric, step_size: jax.Array) -> jax.Array:
+            return search_step_size(
+                Hamiltonian(gradient, metric, self.integrator),
+                StartPoint(
+                    proposal.position, proposal.potential_energy, proposal.potential_gradient
+                ),
+                step_size,
+                jax.random.fold_in(jax.random.fold_in(state.rng_key, SEARCH), state.i),
+            )
+
+        adapt_state = self.warmup.update(
+            state.adapt_state,
+            state.i,
+            Observation(
+                proposal.position,
+                proposal.potential_gradient,
+                info.accept_prob,
+                jnp.any(proposal.position != position) & ~info.diverging,
+            ),
+            blocks,
+            search,
+        )
         # The mean is over the warmup or over the sampling phase, whichever this transition is in.
-        num_warmup = adapt_state.schedule.num_warmup
+        num_warmup = state.adapt_state.schedule.num_warmup
         count = state.i + 1 - jnp.where(state.i < num_warmup, 0, num_warmup)
         mean = state.mean_accept_prob
         return HMCState(
@@ -221,7 +322,7 @@ class HamiltonianKernel(MCMCKernel):
             z_grad=unravel(proposal.potential_gradient),
             potential_energy=proposal.potential_energy,
             energy=proposal.energy,
-            r=None,
+            r=momentum,
             trajectory_length=state.trajectory_length,
             num_steps=info.num_steps,
             accept_prob=info.accept_prob,
@@ -231,9 +332,7 @@ class HamiltonianKernel(MCMCKernel):
                 mean + (info.accept_prob - mean) / count.astype(mean.dtype),
             ),
             diverging=info.diverging,
-            adapt_state=self.warmup.update(
-                adapt_state, state.i, proposal.position, info.accept_prob
-            ),
+            adapt_state=adapt_state,
             rng_key=state.rng_key,
         )
 
@@ -260,20 +359,26 @@ class HamiltonianKernel(MCMCKernel):
             lambda position: potential(unravel(position)), self.forward_mode_differentiation
         )
 
-    def _initial_inverse_mass_matrix(self, position: jax.Array) -> jax.Array:
-        size, dtype = position.shape[0], position.dtype
-        if self.inverse_mass_matrix is None:
-            return jnp.eye(size, dtype=dtype) if self.dense_mass else jnp.ones(size, dtype)
-        given = jnp.asarray(self.inverse_mass_matrix, dtype)
-        if self.dense_mass and given.ndim == 1:
-            given = jnp.diag(given)
-        expected = (size, size) if self.dense_mass else (size,)
-        if given.shape != expected:
-            raise ValueError(
-                f"inverse_mass_matrix has shape {given.shape}, but the position has {size} "
-                f"unconstrained components and dense_mass={self.dense_mass}: give shape {expected}"
-            )
-        return given
+    def _blocks(self, position: Any) -> Blocks | None:
+        """How the mass matrix cuts a position, if it is made of blocks."""
+        given = self.inverse_mass_matrix
+        if isinstance(self.dense_mass, bool) and not isinstance(given, Mapping):
+            return None
+        dense = () if isinstance(self.dense_mass, bool) else self.dense_mass
+        return cut_into_blocks(position, dense, given)
+
+    def _metric(
+        self,
+        adapt_state: HMCAdaptState,
+        blocks: Blocks | None,
+        unravel: Callable[[jax.Array], Any],
+    ) -> Metric:
+        metric = adapt_state.metric(blocks)
+        kinetic_fn = self.kinetic_fn
+        if kinetic_fn is None:
+            return metric
+        inverse = adapt_state.inverse_mass_matrix
+        return CustomKinetic(metric, lambda momentum: kinetic_fn(inverse, unravel(momentum)))
 
 
 def _describe_bad_start(

@@ -1,4 +1,4 @@
-"""The Euclidean metric of momentum space: the only owner of the diagonal-or-dense question.
+"""The Euclidean metric of momentum space, diagonal or dense, and what any metric offers.
 
 Convention: ``inverse_mass_matrix`` is :math:`M^{-1}`, an estimate of the posterior covariance;
 ``mass_matrix_sqrt`` is a :math:`S` with :math:`S S^T = M` and ``mass_matrix_sqrt_inv`` is
@@ -6,22 +6,59 @@ Convention: ``inverse_mass_matrix`` is :math:`M^{-1}`, an estimate of the poster
 ``(D, D)``.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
 
-class MassMatrix(NamedTuple):
-    """Inverse mass matrix with the factors that drawing a momentum needs."""
+class Metric(ABC):
+    """A kinetic energy over flat momenta ``(D,)``, and the momenta that belong to it."""
 
-    inverse_mass_matrix: jax.Array
-    mass_matrix_sqrt: jax.Array
-    mass_matrix_sqrt_inv: jax.Array
+    refreshes_from_last = False
+    """Whether the next momentum depends on the last one, which is then carried along."""
+
+    @abstractmethod
+    def momentum(self, key: jax.Array) -> jax.Array:
+        """Draw a momentum ``(D,)`` from :math:`N(0, M)`."""
+
+    @abstractmethod
+    def velocity(self, momentum: jax.Array) -> jax.Array:
+        """The derivative of the kinetic energy, :math:`M^{-1} r`, shape ``(D,)``."""
+
+    @abstractmethod
+    def mass_times(self, vector: jax.Array) -> jax.Array:
+        """:math:`M x`, shape ``(D,)``."""
+
+    def kinetic_energy(self, momentum: jax.Array) -> jax.Array:
+        r""":math:`\frac12 r^T M^{-1} r`, a scalar; the constant :math:`\log\det M` is left out."""
+        return 0.5 * jnp.dot(momentum, self.velocity(momentum))
+
+    def alignment(self, momentum: jax.Array, direction: jax.Array) -> jax.Array:
+        r""":math:`v(r) \cdot s`: positive while ``momentum`` still moves along ``direction``."""
+        return jnp.dot(self.velocity(momentum), direction)
+
+    def refresh(self, key: jax.Array, last: jax.Array) -> jax.Array:
+        """The momentum for the next transition; a fresh one, whatever the last was."""
+        return self.momentum(key)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class MassMatrix(Metric):
+    """An inverse mass matrix with the factors that drawing a momentum needs."""
+
+    inverse_mass_matrix: Any
+    mass_matrix_sqrt: Any
+    mass_matrix_sqrt_inv: Any
 
     @classmethod
-    def from_inverse(cls, inverse_mass_matrix: jax.Array) -> "MassMatrix":
+    def from_inverse(cls, inverse_mass_matrix: jax.Array) -> MassMatrix:
         """Factorise an inverse mass matrix, ``(D,)`` diagonal or ``(D, D)`` dense.
 
         Examples
@@ -40,20 +77,18 @@ class MassMatrix(NamedTuple):
         return cls(inverse_mass_matrix, sqrt, factor.T)
 
     def momentum(self, key: jax.Array) -> jax.Array:
-        """Draw a momentum ``(D,)`` from :math:`N(0, M)`."""
         sqrt = self.mass_matrix_sqrt
-        noise = jax.random.normal(key, sqrt.shape[:1], sqrt.dtype)
+        return self.scale_noise(jax.random.normal(key, sqrt.shape[:1], sqrt.dtype))
+
+    def scale_noise(self, noise: jax.Array) -> jax.Array:
+        """Turn standard normal numbers ``(D,)`` into a momentum."""
+        sqrt = self.mass_matrix_sqrt
         return sqrt * noise if sqrt.ndim == 1 else sqrt @ noise
 
     def velocity(self, momentum: jax.Array) -> jax.Array:
-        """:math:`v = M^{-1} r`, the derivative of the kinetic energy."""
         inverse = self.inverse_mass_matrix
         return inverse * momentum if inverse.ndim == 1 else inverse @ momentum
 
-    def kinetic_energy(self, momentum: jax.Array) -> jax.Array:
-        r""":math:`\frac12 r^T M^{-1} r`, a scalar; the constant :math:`\log\det M` is left out."""
-        return 0.5 * jnp.dot(momentum, self.velocity(momentum))
-
-    def alignment(self, momentum: jax.Array, direction: jax.Array) -> jax.Array:
-        r""":math:`v(r) \cdot s`: positive while ``momentum`` still moves along ``direction``."""
-        return jnp.dot(self.velocity(momentum), direction)
+    def mass_times(self, vector: jax.Array) -> jax.Array:
+        sqrt = self.mass_matrix_sqrt
+        return sqrt * sqrt * vector if sqrt.ndim == 1 else sqrt @ (sqrt.T @ vector)

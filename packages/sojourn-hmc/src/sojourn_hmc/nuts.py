@@ -4,14 +4,18 @@ Sources: Hoffman and Gelman 2014; Betancourt 2017, "A conceptual introduction to
 Carlo" (multinomial weights, generalised U-turn).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 
-from sojourn_hmc.adaptation.warmup import Warmup
-from sojourn_hmc.differentiate import Gradient
+from sojourn_hmc.adaptation.saved import Adaptation
+from sojourn_hmc.adaptation.warmup import Warmup, WarmupSettings
+from sojourn_hmc.blocks import Names
 from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
-from sojourn_hmc.integrator import velocity_verlet
+from sojourn_hmc.integrator import Splitting, velocity_verlet
+from sojourn_hmc.kinetic import KineticFn
+from sojourn_hmc.phase_space import Hamiltonian
 from sojourn_hmc.target import Potential, Target
 from sojourn_hmc.transition import BuildTrajectory
 from sojourn_hmc.tree import nuts_trajectory
@@ -26,13 +30,17 @@ class NUTS(HamiltonianKernel):
         What to sample: any object with the three methods of `Target`.
     potential_fn : Callable, optional
         In place of ``target``: maps a position (any pytree) to the negative log density.
-    step_size, inverse_mass_matrix, adapt_step_size, adapt_mass_matrix, dense_mass
+    kinetic_fn, step_size, inverse_mass_matrix, adapt_step_size, adapt_mass_matrix, dense_mass
         As for `HMC`.
     target_accept_prob : float
         Acceptance probability, averaged over a trajectory, that the step size is tuned to.
+    trajectory_length : None
+        For compatibility: a trajectory ends where it turns, so only None is accepted.
     max_tree_depth : int or (int, int)
         A trajectory has at most ``2**max_tree_depth`` leaves; a pair is for warmup and sampling.
-    forward_mode_differentiation, regularize_mass_matrix
+    find_heuristic_step_size, forward_mode_differentiation, regularize_mass_matrix
+        As for `HMC`.
+    warmup, integrator, adaptation
         As for `HMC`.
 
     Examples
@@ -50,17 +58,28 @@ class NUTS(HamiltonianKernel):
         self,
         target: Target | None = None,
         potential_fn: Potential | None = None,
-        *,
+        kinetic_fn: KineticFn | None = None,
         step_size: float = 1.0,
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool = False,
+        dense_mass: bool | Sequence[Names] = False,
         target_accept_prob: float = 0.8,
+        trajectory_length: None = None,
         max_tree_depth: int | tuple[int, int] = 10,
+        *,
+        find_heuristic_step_size: bool = False,
         forward_mode_differentiation: bool = False,
         regularize_mass_matrix: bool = True,
+        warmup: str | type[Warmup] = "stan",
+        integrator: Splitting = velocity_verlet,
+        adaptation: Adaptation | None = None,
     ):
+        if trajectory_length is not None:
+            raise ValueError(
+                f"NUTS takes no trajectory_length (got {trajectory_length}): its trajectories end "
+                "where they turn back; bound them by max_tree_depth, or choose HMC"
+            )
         depths = (max_tree_depth,) * 2 if isinstance(max_tree_depth, int) else tuple(max_tree_depth)
         if len(depths) != 2 or min(depths) < 1:
             raise ValueError(
@@ -70,13 +89,21 @@ class NUTS(HamiltonianKernel):
         super().__init__(
             target,
             potential_fn,
+            kinetic_fn,
             step_size=step_size,
             inverse_mass_matrix=inverse_mass_matrix,
             dense_mass=dense_mass,
             forward_mode_differentiation=forward_mode_differentiation,
-            warmup=Warmup(
-                target_accept_prob, adapt_step_size, adapt_mass_matrix, regularize_mass_matrix
+            settings=WarmupSettings(
+                target_accept_prob,
+                adapt_step_size,
+                adapt_mass_matrix,
+                regularize_mass_matrix,
+                find_heuristic_step_size,
             ),
+            warmup=warmup,
+            integrator=integrator,
+            adaptation=adaptation,
         )
         self.max_tree_depth = max_tree_depth
         self._depths = depths
@@ -85,18 +112,11 @@ class NUTS(HamiltonianKernel):
         """None: a trajectory ends where it turns."""
         return None
 
-    def trajectory_builder(self, gradient: Gradient, state: HMCState) -> BuildTrajectory:
+    def trajectory_builder(self, hamiltonian: Hamiltonian, state: HMCState) -> BuildTrajectory:
         """Doubling until a turn, at most to the depth of the phase the chain is in."""
         adapt_state = state.adapt_state
         in_warmup = state.i < adapt_state.schedule.num_warmup
         max_depth = jnp.where(in_warmup, jnp.int32(self._depths[0]), jnp.int32(self._depths[1]))
         return lambda start, seed: nuts_trajectory(
-            gradient,
-            velocity_verlet,
-            adapt_state.mass_matrix,
-            start,
-            adapt_state.step_size,
-            seed,
-            max_depth,
-            max(self._depths),
+            hamiltonian, start, adapt_state.step_size, seed, max_depth, max(self._depths)
         )

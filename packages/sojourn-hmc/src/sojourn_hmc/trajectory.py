@@ -12,22 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sojourn_hmc.differentiate import Gradient
-from sojourn_hmc.integrator import Integrator, PhasePoint
-from sojourn_hmc.mass_matrix import MassMatrix
+from sojourn_hmc.phase_space import Hamiltonian, PhasePoint, Proposal
 from sojourn_hmc.uniforms import uniform
 
 MAX_ENERGY_ERROR = 1000.0
 """An energy error above this is a divergence (Betancourt 2017, §6.2; Stan's default)."""
-
-
-class Proposal(NamedTuple):
-    """The leaf that becomes the next state: a position, what is known there, and its energy."""
-
-    position: jax.Array
-    potential_energy: jax.Array
-    potential_gradient: jax.Array
-    energy: jax.Array
 
 
 class TrajectoryInfo(NamedTuple):
@@ -60,9 +49,7 @@ def select(condition: jax.Array, if_true: Any, if_false: Any) -> Any:
 
 
 def fixed_length_trajectory(
-    gradient: Gradient,
-    integrator: Integrator,
-    mass_matrix: MassMatrix,
+    hamiltonian: Hamiltonian,
     start: PhasePoint,
     step_size: jax.Array,
     seed: jax.Array,
@@ -72,8 +59,8 @@ def fixed_length_trajectory(
 
     Parameters
     ----------
-    gradient, integrator, mass_matrix
-        The Hamiltonian system.
+    hamiltonian : Hamiltonian
+        The system.
     start : PhasePoint
         The current state with a fresh momentum.
     step_size : Array
@@ -88,17 +75,15 @@ def fixed_length_trajectory(
     tuple
         The `Proposal` (the start, if rejected) and the `TrajectoryInfo`.
     """
-    start_energy = start.potential_energy + mass_matrix.kinetic_energy(start.momentum)
-    end = lax.fori_loop(
-        0, num_steps, lambda _, point: integrator(gradient, mass_matrix, point, step_size), start
-    )
-    end_energy = end.potential_energy + mass_matrix.kinetic_energy(end.momentum)
+    start_energy = hamiltonian.energy(start)
+    end = lax.fori_loop(0, num_steps, lambda _, point: hamiltonian.step(point, step_size), start)
+    end_energy = hamiltonian.energy(end)
     error = energy_error(end_energy, start_energy)
     accept_prob = jnp.minimum(1.0, jnp.exp(-error))
     accepted = uniform(seed, jnp.uint32(0), error.dtype) < accept_prob
     proposal = select(
         accepted,
-        Proposal(end.position, end.potential_energy, end.potential_gradient, end_energy),
-        Proposal(start.position, start.potential_energy, start.potential_gradient, start_energy),
+        hamiltonian.proposal(end, end_energy),
+        hamiltonian.proposal(start, start_energy),
     )
     return proposal, TrajectoryInfo(num_steps, accept_prob, error > MAX_ENERGY_ERROR)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sojourn_hmc.integrator import PhasePoint
-from sojourn_hmc.mass_matrix import MassMatrix
-from sojourn_hmc.trajectory import Proposal, TrajectoryInfo
+from sojourn_hmc.mass_matrix import Metric
+from sojourn_hmc.phase_space import PhasePoint, Proposal
+from sojourn_hmc.trajectory import TrajectoryInfo
 from sojourn_hmc.uniforms import seed_from_words
 
 BuildTrajectory = Callable[[PhasePoint, jax.Array], tuple[Proposal, TrajectoryInfo]]
@@ -37,7 +37,7 @@ def transition_keys(key: jax.Array, index: jax.Array) -> TransitionKeys:
 
 def transition(
     build_trajectory: BuildTrajectory,
-    mass_matrix: MassMatrix,
+    metric: Metric,
     keys: TransitionKeys,
     position: jax.Array,
     potential_energy: jax.Array,
@@ -50,8 +50,8 @@ def transition(
     ----------
     build_trajectory : Callable
         ``build_trajectory(start, seed)``, the trajectory of fixed length or of NUTS.
-    mass_matrix : MassMatrix
-        The metric.
+    metric : Metric
+        Draws the momentum.
     keys : TransitionKeys
         From `transition_keys`.
     position, potential_energy, potential_gradient : Array
@@ -60,6 +60,6 @@ def transition(
         A momentum to use instead of a fresh one.
     """
     if momentum is None:
-        momentum = mass_matrix.momentum(keys.momentum)
+        momentum = metric.momentum(keys.momentum)
     start = PhasePoint(position, momentum, potential_energy, potential_gradient)
     return build_trajectory(start, keys.seed)

@@ -1,4 +1,4 @@
-"""The No-U-Turn trajectory, built leaf by leaf: multinomial, progressive, without recursion.
+"""The No-U-Turn trajectory: doublings merged into one tree, without recursion.
 
 Source: Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", A.3-A.4
 (multinomial weights, biased progressive sampling, generalised U-turn); Hoffman and Gelman 2014
@@ -9,6 +9,8 @@ Invariant: given the set of leaves, the next state is drawn with probability pro
 probability, because a subtree is dropped whole when any balanced stretch inside it turns.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import jax
@@ -16,40 +18,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sojourn_hmc.differentiate import Gradient
-from sojourn_hmc.integrator import Integrator, PhasePoint
-from sojourn_hmc.mass_matrix import MassMatrix
-from sojourn_hmc.trajectory import (
-    MAX_ENERGY_ERROR,
-    Proposal,
-    TrajectoryInfo,
-    energy_error,
-    select,
-)
+from sojourn_hmc.phase_space import Hamiltonian, PhasePoint, Proposal
+from sojourn_hmc.subtree import Subtree, grow
+from sojourn_hmc.trajectory import TrajectoryInfo, select
 from sojourn_hmc.uniforms import uniform
-from sojourn_hmc.uturn import Checkpoints, checkpoint_slots, closes_turning_stretch, is_turning
+from sojourn_hmc.uturn import Checkpoints, is_turning
 
 # Counters of the random decisions of one trajectory: leaves count from 1, far below these.
 DIRECTION = np.uint32(1 << 31)
 MERGE = np.uint32(3 << 30)
 
 
-class Subtree(NamedTuple):
-    """The leaves of one doubling, built outwards from an end of the tree."""
-
-    end: PhasePoint
-    proposal: Proposal
-    log_weight: jax.Array
-    momentum_sum: jax.Array
-    num_leaves: jax.Array
-    turning: jax.Array
-    diverging: jax.Array
-    sum_accept_prob: jax.Array
-    checkpoints: Checkpoints
-
-
 class Tree(NamedTuple):
-    """The whole trajectory so far; left is backwards in time."""
+    """The whole trajectory so far; left is backwards in time. Otherwise as `Subtree`."""
 
     left: PhasePoint
     right: PhasePoint
@@ -65,9 +46,7 @@ class Tree(NamedTuple):
 
 
 def nuts_trajectory(
-    gradient: Gradient,
-    integrator: Integrator,
-    mass_matrix: MassMatrix,
+    hamiltonian: Hamiltonian,
     start: PhasePoint,
     step_size: jax.Array,
     seed: jax.Array,
@@ -78,8 +57,8 @@ def nuts_trajectory(
 
     Parameters
     ----------
-    gradient, integrator, mass_matrix
-        The Hamiltonian system.
+    hamiltonian : Hamiltonian
+        The system.
     start : PhasePoint
         The current state with a fresh momentum.
     step_size : Array
@@ -96,105 +75,77 @@ def nuts_trajectory(
     tuple
         The chosen `Proposal` and the `TrajectoryInfo`.
     """
-    start_energy = start.potential_energy + mass_matrix.kinetic_energy(start.momentum)
-    dtype = start.position.dtype
-    zero = jnp.zeros((), dtype)
-    false = jnp.asarray(False)
-    first = Proposal(start.position, start.potential_energy, start.potential_gradient, start_energy)
-
-    def add_leaf(subtree: Subtree, signed_step_size: jax.Array, counter: jax.Array) -> Subtree:
-        end = integrator(gradient, mass_matrix, subtree.end, signed_step_size)
-        energy = end.potential_energy + mass_matrix.kinetic_energy(end.momentum)
-        error = energy_error(energy, start_energy)
-        log_weight = jnp.logaddexp(subtree.log_weight, -error)
-        chosen = jnp.log(uniform(seed, counter, dtype)) < -error - log_weight
-        momentum_sum = subtree.momentum_sum + end.momentum
-        leaf = subtree.num_leaves
-        turning = closes_turning_stretch(
-            mass_matrix, subtree.checkpoints, leaf, end.momentum, momentum_sum
-        )
-        _, slot = checkpoint_slots(leaf)
-        checkpoints = lax.cond(
-            leaf % 2 == 0,
-            lambda: subtree.checkpoints.store(slot, end.momentum, momentum_sum),
-            lambda: subtree.checkpoints,
-        )
-        new = Proposal(end.position, end.potential_energy, end.potential_gradient, energy)
-        return Subtree(
-            end=end,
-            proposal=select(chosen, new, subtree.proposal),
-            log_weight=log_weight,
-            momentum_sum=momentum_sum,
-            num_leaves=leaf + 1,
-            turning=turning,
-            diverging=error > MAX_ENERGY_ERROR,
-            sum_accept_prob=subtree.sum_accept_prob + jnp.minimum(1.0, jnp.exp(-error)),
-            checkpoints=checkpoints,
-        )
-
-    def double(tree: Tree) -> Tree:
-        rightwards = uniform(seed, DIRECTION + tree.depth.astype(jnp.uint32), dtype) < 0.5
-        signed_step_size = jnp.where(rightwards, step_size, -step_size)
-        size = jnp.left_shift(jnp.int32(1), tree.depth)
-
-        def unfinished(subtree: Subtree) -> jax.Array:
-            return (subtree.num_leaves < size) & ~subtree.turning & ~subtree.diverging
-
-        subtree = lax.while_loop(
-            unfinished,
-            lambda subtree: add_leaf(subtree, signed_step_size, size + subtree.num_leaves),
-            Subtree(
-                end=select(rightwards, tree.right, tree.left),
-                proposal=tree.proposal,
-                log_weight=zero - jnp.inf,
-                momentum_sum=jnp.zeros_like(start.momentum),
-                num_leaves=jnp.int32(0),
-                turning=false,
-                diverging=false,
-                sum_accept_prob=tree.sum_accept_prob,
-                checkpoints=tree.checkpoints,
-            ),
-        )
-        complete = ~subtree.turning & ~subtree.diverging
-        chance = uniform(seed, MERGE + tree.depth.astype(jnp.uint32), dtype)
-        chosen = complete & (jnp.log(chance) < subtree.log_weight - tree.log_weight)
-        left = select(rightwards, tree.left, subtree.end)
-        right = select(rightwards, subtree.end, tree.right)
-        momentum_sum = tree.momentum_sum + subtree.momentum_sum
-        return Tree(
-            left=left,
-            right=right,
-            proposal=select(chosen, subtree.proposal, tree.proposal),
-            log_weight=jnp.logaddexp(tree.log_weight, subtree.log_weight),
-            momentum_sum=momentum_sum,
-            depth=tree.depth + 1,
-            turning=subtree.turning
-            | is_turning(mass_matrix, left.momentum, right.momentum, momentum_sum),
-            diverging=subtree.diverging,
-            num_leaves=tree.num_leaves + subtree.num_leaves,
-            sum_accept_prob=subtree.sum_accept_prob,
-            checkpoints=subtree.checkpoints,
-        )
-
+    start_energy = hamiltonian.energy(start)
     tree = lax.while_loop(
         lambda tree: (tree.depth < max_depth) & ~tree.turning & ~tree.diverging,
-        double,
+        lambda tree: double(hamiltonian, start_energy, tree, step_size, seed),
         Tree(
             left=start,
             right=start,
-            proposal=first,
-            log_weight=zero,
+            proposal=hamiltonian.proposal(start, start_energy),
+            log_weight=jnp.zeros_like(start_energy),
             momentum_sum=start.momentum,
             depth=jnp.int32(0),
-            turning=false,
-            diverging=false,
+            turning=jnp.asarray(False),
+            diverging=jnp.asarray(False),
             num_leaves=jnp.int32(0),
-            sum_accept_prob=zero,
+            sum_accept_prob=jnp.zeros_like(start_energy),
             checkpoints=Checkpoints.empty(depth_limit - 1, start.momentum),
         ),
     )
     return tree.proposal, TrajectoryInfo(
         num_steps=tree.num_leaves,
-        accept_prob=tree.sum_accept_prob / tree.num_leaves.astype(dtype),
+        accept_prob=tree.sum_accept_prob / tree.num_leaves.astype(start_energy.dtype),
         diverging=tree.diverging,
+    )
+
+
+def double(
+    hamiltonian: Hamiltonian,
+    start_energy: jax.Array,
+    tree: Tree,
+    step_size: jax.Array,
+    seed: jax.Array,
+) -> Tree:
+    """Continue the tree by as many leaves as it has, in a random direction of time."""
+    depth = tree.depth.astype(jnp.uint32)
+    rightwards = uniform(seed, DIRECTION + depth, start_energy.dtype) < 0.5
+    subtree = grow(
+        hamiltonian,
+        start_energy,
+        Subtree(
+            end=select(rightwards, tree.right, tree.left),
+            proposal=tree.proposal,
+            log_weight=jnp.full_like(start_energy, -jnp.inf),
+            momentum_sum=jnp.zeros_like(tree.momentum_sum),
+            num_leaves=jnp.int32(0),
+            turning=jnp.asarray(False),
+            diverging=jnp.asarray(False),
+            sum_accept_prob=tree.sum_accept_prob,
+            checkpoints=tree.checkpoints,
+        ),
+        jnp.where(rightwards, step_size, -step_size),
+        jnp.left_shift(jnp.int32(1), tree.depth),
+        seed,
+    )
+    complete = ~subtree.turning & ~subtree.diverging
+    chance = uniform(seed, MERGE + depth, start_energy.dtype)
+    # Biased towards the newer half (Betancourt 2017, A.3.2).
+    chosen = complete & (jnp.log(chance) < subtree.log_weight - tree.log_weight)
+    left = select(rightwards, tree.left, subtree.end)
+    right = select(rightwards, subtree.end, tree.right)
+    momentum_sum = tree.momentum_sum + subtree.momentum_sum
+    turning = is_turning(hamiltonian.metric, left.momentum, right.momentum, momentum_sum)
+    return Tree(
+        left=left,
+        right=right,
+        proposal=select(chosen, subtree.proposal, tree.proposal),
+        log_weight=jnp.logaddexp(tree.log_weight, subtree.log_weight),
+        momentum_sum=momentum_sum,
+        depth=tree.depth + 1,
+        turning=subtree.turning | turning,
+        diverging=subtree.diverging,
+        num_leaves=tree.num_leaves + subtree.num_leaves,
+        sum_accept_prob=subtree.sum_accept_prob,
+        checkpoints=subtree.checkpoints,
     )

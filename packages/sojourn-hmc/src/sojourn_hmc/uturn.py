@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from sojourn_hmc.mass_matrix import MassMatrix
+from sojourn_hmc.mass_matrix import Metric
 
 
 def is_turning(
-    mass_matrix: MassMatrix,
+    metric: Metric,
     first_momentum: jax.Array,
     last_momentum: jax.Array,
     momentum_sum: jax.Array,
@@ -29,7 +29,7 @@ def is_turning(
 
     Parameters
     ----------
-    mass_matrix : MassMatrix
+    metric : Metric
         The metric.
     first_momentum, last_momentum : Array
         Momenta ``(D,)`` at the two ends.
@@ -37,8 +37,8 @@ def is_turning(
         Sum ``(D,)`` of the momenta of all leaves, both ends included.
     """
     travelled = momentum_sum - 0.5 * (first_momentum + last_momentum)
-    return (mass_matrix.alignment(first_momentum, travelled) <= 0) | (
-        mass_matrix.alignment(last_momentum, travelled) <= 0
+    return (metric.alignment(first_momentum, travelled) <= 0) | (
+        metric.alignment(last_momentum, travelled) <= 0
     )
 
 
@@ -79,7 +79,7 @@ def checkpoint_slots(leaf: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def closes_turning_stretch(
-    mass_matrix: MassMatrix,
+    metric: Metric,
     checkpoints: Checkpoints,
     leaf: jax.Array,
     momentum: jax.Array,
@@ -96,6 +96,6 @@ def closes_turning_stretch(
         slot, _ = carry
         first = checkpoints.momentum[slot]
         stretch_sum = momentum_sum - checkpoints.momentum_sum[slot] + first
-        return slot - 1, is_turning(mass_matrix, first, momentum, stretch_sum)
+        return slot - 1, is_turning(metric, first, momentum, stretch_sum)
 
     return lax.while_loop(unfinished, test, (highest, jnp.asarray(False)))[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import sojourn_hmc
@@ -54,22 +55,28 @@ class HMC(sojourn_hmc.HMC):
         self,
         model: Model | Target | None = None,
         potential_fn: sojourn_hmc.Potential | None = None,
-        *,
+        kinetic_fn: sojourn_hmc.KineticFn | None = None,
         step_size: float = 1.0,
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool = False,
+        dense_mass: bool | Sequence[tuple[str, ...]] = False,
         target_accept_prob: float = 0.8,
         num_steps: int | None = None,
         trajectory_length: float | None = 2 * math.pi,
         init_strategy: InitStrategy = init_to_uniform,
+        find_heuristic_step_size: bool = False,
         forward_mode_differentiation: bool = False,
         regularize_mass_matrix: bool = True,
+        *,
+        warmup: str | type[sojourn_hmc.Warmup] = "stan",
+        integrator: sojourn_hmc.Splitting = sojourn_hmc.velocity_verlet,
+        adaptation: sojourn_hmc.Adaptation | None = None,
     ):
         super().__init__(
             choose_target(model, init_strategy),
             potential_fn,
+            kinetic_fn,
             step_size=step_size,
             inverse_mass_matrix=inverse_mass_matrix,
             adapt_step_size=adapt_step_size,
@@ -78,8 +85,12 @@ class HMC(sojourn_hmc.HMC):
             target_accept_prob=target_accept_prob,
             num_steps=num_steps,
             trajectory_length=trajectory_length,
+            find_heuristic_step_size=find_heuristic_step_size,
             forward_mode_differentiation=forward_mode_differentiation,
             regularize_mass_matrix=regularize_mass_matrix,
+            warmup=warmup,
+            integrator=integrator,
+            adaptation=adaptation,
         )
         self.model = model
 
@@ -117,29 +128,41 @@ class NUTS(sojourn_hmc.NUTS):
         self,
         model: Model | Target | None = None,
         potential_fn: sojourn_hmc.Potential | None = None,
-        *,
+        kinetic_fn: sojourn_hmc.KineticFn | None = None,
         step_size: float = 1.0,
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool = False,
+        dense_mass: bool | Sequence[tuple[str, ...]] = False,
         target_accept_prob: float = 0.8,
+        trajectory_length: None = None,
         max_tree_depth: int | tuple[int, int] = 10,
         init_strategy: InitStrategy = init_to_uniform,
+        find_heuristic_step_size: bool = False,
         forward_mode_differentiation: bool = False,
         regularize_mass_matrix: bool = True,
+        *,
+        warmup: str | type[sojourn_hmc.Warmup] = "stan",
+        integrator: sojourn_hmc.Splitting = sojourn_hmc.velocity_verlet,
+        adaptation: sojourn_hmc.Adaptation | None = None,
     ):
         super().__init__(
             choose_target(model, init_strategy),
             potential_fn,
+            kinetic_fn,
             step_size=step_size,
             inverse_mass_matrix=inverse_mass_matrix,
             adapt_step_size=adapt_step_size,
             adapt_mass_matrix=adapt_mass_matrix,
             dense_mass=dense_mass,
             target_accept_prob=target_accept_prob,
+            trajectory_length=trajectory_length,
             max_tree_depth=max_tree_depth,
+            find_heuristic_step_size=find_heuristic_step_size,
             forward_mode_differentiation=forward_mode_differentiation,
             regularize_mass_matrix=regularize_mass_matrix,
+            warmup=warmup,
+            integrator=integrator,
+            adaptation=adaptation,
         )
         self.model = model

@@ -4,7 +4,7 @@ Source: Hoffman and Gelman 2014, "The No-U-Turn sampler", §3.2, eq. 6; constant
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -71,3 +71,20 @@ def clipped_exp(log_step_size: jax.Array) -> jax.Array:
     """Exponentiate into the positive finite numbers of the dtype."""
     limits = jnp.finfo(log_step_size.dtype)
     return jnp.clip(jnp.exp(log_step_size), limits.tiny, limits.max)
+
+
+def adapt_step_size(state: Any, error: jax.Array, last: jax.Array) -> Any:
+    """Take in one error; the step size becomes the iterate or, at the last step, the average.
+
+    Parameters
+    ----------
+    state : HMCAdaptState
+        Its ``ss_state`` and ``step_size`` are renewed.
+    error : Array
+        Target minus observed acceptance probability.
+    last : Array
+        Whether the warmup ends here.
+    """
+    averaging = update(state.ss_state, error)
+    log_step_size = jnp.where(last, averaging.log_step_size_average, averaging.log_step_size)
+    return state._replace(ss_state=averaging, step_size=clipped_exp(log_step_size))

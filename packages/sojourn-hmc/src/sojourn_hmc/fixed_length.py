@@ -4,14 +4,18 @@ Sources: Duane et al. 1987; Neal 2011, "MCMC using Hamiltonian dynamics".
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 
-from sojourn_hmc.adaptation.warmup import Warmup
-from sojourn_hmc.differentiate import Gradient
+from sojourn_hmc.adaptation.saved import Adaptation
+from sojourn_hmc.adaptation.warmup import Warmup, WarmupSettings
+from sojourn_hmc.blocks import Names
 from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
-from sojourn_hmc.integrator import velocity_verlet
+from sojourn_hmc.integrator import Splitting, velocity_verlet
+from sojourn_hmc.kinetic import KineticFn
+from sojourn_hmc.phase_space import Hamiltonian
 from sojourn_hmc.target import Potential, Target
 from sojourn_hmc.trajectory import fixed_length_trajectory
 from sojourn_hmc.transition import BuildTrajectory
@@ -28,25 +32,40 @@ class HMC(HamiltonianKernel):
         What to sample: any object with the three methods of `Target`.
     potential_fn : Callable, optional
         In place of ``target``: maps a position (any pytree) to the negative log density.
+    kinetic_fn : Callable, optional
+        ``kinetic_fn(inverse_mass_matrix, momentum)``, a kinetic energy in place of the Gaussian
+        one: even in the momentum, which is structured as a position. Any such energy is exact.
     step_size : float
         Initial step size, in units of the unconstrained space.
-    inverse_mass_matrix : array, optional
+    inverse_mass_matrix : array or dict, optional
         Initial inverse mass matrix over the flattened position (dict keys in sorted order),
-        ``(D,)`` or, with ``dense_mass``, ``(D, D)``; ones by default.
+        ``(D,)`` or, with ``dense_mass``, ``(D, D)``; or a dict from tuples of site names to blocks
+        of it. Ones by default.
     adapt_step_size, adapt_mass_matrix : bool
         What warmup learns.
-    dense_mass : bool
-        Whether the mass matrix is dense.
+    dense_mass : bool or list of tuple of str
+        Whether the mass matrix is dense; ``[("x", "y")]`` makes one dense block of these sites and
+        leaves the others diagonal.
     target_accept_prob : float
         Acceptance probability that the step size is tuned to.
     num_steps : int, optional
         Number of leapfrog steps of a trajectory; then ``trajectory_length`` is not used.
     trajectory_length : float, optional
         Length of a trajectory; the number of steps is ``ceil(trajectory_length / step_size)``.
+    find_heuristic_step_size : bool
+        Search for a step size at the start and after each window of the warmup.
     forward_mode_differentiation : bool
         Differentiate the potential in forward mode.
     regularize_mass_matrix : bool
         Shrink the covariance estimate as Stan does.
+    warmup : str or type of Warmup
+        ``"stan"``; ``"fisher"``, a diagonal from draws and gradients that needs far fewer of them
+        where scales differ; ``"low_rank"``, that and strong correlations; or a class of your own.
+    integrator : Splitting
+        What takes a step: `velocity_verlet`, `two_stage`, `three_stage`, ...
+    adaptation : Adaptation, optional
+        Where the warmup begins, or with ``num_warmup=0`` what is used: in place of ``step_size``
+        and ``inverse_mass_matrix``.
 
     Raises
     ------
@@ -68,17 +87,22 @@ class HMC(HamiltonianKernel):
         self,
         target: Target | None = None,
         potential_fn: Potential | None = None,
-        *,
+        kinetic_fn: KineticFn | None = None,
         step_size: float = 1.0,
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool = False,
+        dense_mass: bool | Sequence[Names] = False,
         target_accept_prob: float = 0.8,
         num_steps: int | None = None,
         trajectory_length: float | None = 2 * math.pi,
+        *,
+        find_heuristic_step_size: bool = False,
         forward_mode_differentiation: bool = False,
         regularize_mass_matrix: bool = True,
+        warmup: str | type[Warmup] = "stan",
+        integrator: Splitting = velocity_verlet,
+        adaptation: Adaptation | None = None,
     ):
         if num_steps is not None:
             if num_steps < 1:
@@ -90,13 +114,21 @@ class HMC(HamiltonianKernel):
         super().__init__(
             target,
             potential_fn,
+            kinetic_fn,
             step_size=step_size,
             inverse_mass_matrix=inverse_mass_matrix,
             dense_mass=dense_mass,
             forward_mode_differentiation=forward_mode_differentiation,
-            warmup=Warmup(
-                target_accept_prob, adapt_step_size, adapt_mass_matrix, regularize_mass_matrix
+            settings=WarmupSettings(
+                target_accept_prob,
+                adapt_step_size,
+                adapt_mass_matrix,
+                regularize_mass_matrix,
+                find_heuristic_step_size,
             ),
+            warmup=warmup,
+            integrator=integrator,
+            adaptation=adaptation,
         )
         self.num_steps = num_steps
         self.trajectory_length = trajectory_length
@@ -105,7 +137,7 @@ class HMC(HamiltonianKernel):
         """The given length, unless the number of steps is fixed."""
         return self.trajectory_length if self.num_steps is None else None
 
-    def trajectory_builder(self, gradient: Gradient, state: HMCState) -> BuildTrajectory:
+    def trajectory_builder(self, hamiltonian: Hamiltonian, state: HMCState) -> BuildTrajectory:
         """As many steps as the trajectory length asks for at the current step size."""
         step_size = state.adapt_state.step_size
         if state.trajectory_length is None:
@@ -114,11 +146,5 @@ class HMC(HamiltonianKernel):
             steps = jnp.ceil(state.trajectory_length / step_size)
             num_steps = jnp.clip(steps, 1, MAX_STEPS).astype(jnp.int32)
         return lambda start, seed: fixed_length_trajectory(
-            gradient,
-            velocity_verlet,
-            state.adapt_state.mass_matrix,
-            start,
-            step_size,
-            seed,
-            num_steps,
+            hamiltonian, start, step_size, seed, num_steps
         )

@@ -1,0 +1,218 @@
+r"""A mass matrix of low rank plus diagonal from draws and gradients, by the Fisher divergence.
+
+The matrix that minimises the Fisher divergence to a standard normal is the geometric mean of the
+covariance of the draws and the inverse covariance of the gradients. It is computed in the few
+directions that draws and gradients span most, and kept where it differs from the diagonal by more
+than a factor.
+
+Source: Seyboldt, Carlson, Carpenter 2026, "Preconditioning Hamiltonian Monte Carlo by minimizing
+Fisher divergence" (arXiv:2603.18845).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sojourn_hmc.adaptation import dual_averaging
+from sojourn_hmc.adaptation.fisher import LARGEST, SMALLEST, start_scale
+from sojourn_hmc.adaptation.overlap import (
+    EARLY_WINDOW,
+    FIRST_WINDOW,
+    OverlappingWarmup,
+    overlap_schedule,
+    switch,
+)
+from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, initial_state
+from sojourn_hmc.low_rank import LowRank
+from sojourn_hmc.start import StartPoint
+
+MAX_WINDOW = 128  # bounds the memory: two windows of draws and gradients are kept
+MAX_RANK = 32
+RIDGE = 1e-5  # on the sums of outer products
+CUTOFF = 2.0  # an eigenvalue nearer to 1 than this factor is taken for 1
+EVERY = 20  # draws between two estimates
+
+
+class LowRankState(NamedTuple):
+    """The last draws and gradients, ring buffers ``(2 * MAX_WINDOW, D)``, and two windows on them.
+
+    Attributes
+    ----------
+    positions, gradients : Array
+        The buffers.
+    next_row : Array
+        Where the next draw is written.
+    num_foreground, num_background : Array
+        Draws in the two windows; both end at the newest draw.
+    window : Array
+        Length of the next window.
+    """
+
+    positions: jax.Array
+    gradients: jax.Array
+    next_row: jax.Array
+    num_foreground: jax.Array
+    num_background: jax.Array
+    window: jax.Array
+
+
+def geometric_mean(a: jax.Array, b: jax.Array) -> jax.Array:
+    """The positive definite solution ``x`` of ``x b x = a``.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> a, b = jnp.diag(jnp.array([1.0, 4.0, 8.0])), jnp.diag(jnp.array([1.0, 1.0, 0.5]))
+    >>> jnp.diagonal(geometric_mean(a, b)).round(3).tolist()
+    [1.0, 2.0, 4.0]
+    """
+    values, vectors = _eigh(b)
+    root = (vectors * jnp.sqrt(values)) @ vectors.T
+    inverse_root = (vectors / jnp.sqrt(values)) @ vectors.T
+    values, vectors = _eigh(root @ a @ root)
+    middle = (vectors * jnp.sqrt(values)) @ vectors.T
+    return inverse_root @ middle @ inverse_root
+
+
+def _eigh(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Eigenvalues and vectors; rounding must not leave an eigenvalue at or below 0."""
+    values, vectors = jnp.linalg.eigh(0.5 * (matrix + matrix.T))
+    floor = jnp.finfo(values.dtype).eps * jnp.max(values)
+    return jnp.maximum(values, floor), vectors
+
+
+def low_rank_estimate(
+    positions: jax.Array, gradients: jax.Array, weights: jax.Array, rank: int
+) -> LowRank:
+    """Estimate the inverse mass matrix.
+
+    Parameters
+    ----------
+    positions, gradients : Array
+        ``(n, D)``.
+    weights : Array
+        ``(n,)``, 1 for a row that counts and 0 for one that does not.
+    rank : int
+        Number of columns of the result, at most ``D``.
+    """
+    count = jnp.sum(weights)
+    rows = weights[:, None]
+
+    def center(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        centered = rows * (x - jnp.sum(rows * x, 0) / count)
+        return centered, jnp.sum(centered**2, 0) / count
+
+    x, variance_x = center(positions)
+    a, variance_a = center(gradients)
+    scale = jnp.clip((variance_x / variance_a) ** 0.25, SMALLEST**0.5, LARGEST**0.5)
+    x, a = x / scale, a * scale
+    _, _, from_x = jnp.linalg.svd(x, full_matrices=False)
+    _, _, from_a = jnp.linalg.svd(a, full_matrices=False)
+    basis, _ = jnp.linalg.qr(jnp.concatenate([from_x[:rank], from_a[:rank]]).T)
+    ridge = RIDGE / count * jnp.eye(basis.shape[1], dtype=basis.dtype)
+
+    def covariance(y: jax.Array) -> jax.Array:
+        projected = y @ basis
+        return projected.T @ projected / count + ridge
+
+    values, vectors = _eigh(geometric_mean(covariance(x), covariance(a)))
+    strength = jnp.abs(jnp.log(values))
+    strongest = jnp.argsort(-strength)[:rank]
+    kept = strength[strongest] > jnp.log(CUTOFF)
+    return LowRank(
+        scale,
+        jnp.where(kept, basis @ vectors[:, strongest], 0.0),
+        jnp.where(kept, values[strongest], 1.0),
+    )
+
+
+class LowRankWarmup(OverlappingWarmup):
+    """Overlapping windows; the matrix is renewed every few draws.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from sojourn_hmc import MCMC, NUTS
+    >>> direction = jnp.array([0.6, 0.8, 0.0])  # sd 10 along it, 1 across
+    >>> precision = jnp.eye(3) - 0.99 * jnp.outer(direction, direction)
+    >>> kernel = NUTS(potential_fn=lambda z: 0.5 * z @ precision @ z, warmup="low_rank")
+    >>> mcmc = MCMC(kernel, num_warmup=200, num_samples=10, progress_bar=False)
+    >>> mcmc.run(jax.random.key(0), init_params=jnp.ones(3))
+    >>> learned = mcmc.last_state.adapt_state.inverse_mass_matrix.dense()
+    >>> bool(abs(learned @ precision - jnp.eye(3)).max() < 0.1)
+    True
+    """
+
+    def init(
+        self,
+        start: StartPoint,
+        step_size: jax.Array,
+        inverse_mass_matrix: Any,
+        is_given: bool,
+        num_warmup: jax.Array,
+    ) -> HMCAdaptState:
+        if not isinstance(inverse_mass_matrix, LowRank):
+            if getattr(inverse_mass_matrix, "ndim", None) != 1:
+                raise ValueError(
+                    "warmup='low_rank' learns a diagonal plus a matrix of low rank: leave "
+                    "dense_mass at False, and give a vector or a LowRank as inverse_mass_matrix"
+                )
+            if not is_given and self.settings.adapt_mass_matrix:
+                inverse_mass_matrix = start_scale(start.potential_gradient)
+            size, dtype = start.position.shape[0], start.position.dtype
+            rank = min(MAX_RANK, size)
+            inverse_mass_matrix = LowRank(
+                jnp.sqrt(inverse_mass_matrix), jnp.zeros((size, rank), dtype), jnp.ones(rank, dtype)
+            )
+        buffer = jnp.zeros((2 * MAX_WINDOW, *start.position.shape), start.position.dtype)
+        zero = jnp.int32(0)
+        return initial_state(
+            step_size,
+            inverse_mass_matrix,
+            dual_averaging.init(step_size),
+            LowRankState(buffer, buffer, zero, zero, zero, jnp.int32(FIRST_WINDOW)),
+            overlap_schedule(num_warmup),
+        )
+
+    def estimate(
+        self, state: HMCAdaptState, step: jax.Array, observation: Observation
+    ) -> tuple[HMCAdaptState, jax.Array]:
+        known = state.mm_state
+        capacity = known.positions.shape[0]
+        known = known._replace(
+            positions=known.positions.at[known.next_row].set(observation.position),
+            gradients=known.gradients.at[known.next_row].set(observation.gradient),
+            next_row=(known.next_row + 1) % capacity,
+            num_foreground=jnp.minimum(known.num_foreground + 1, capacity),
+            num_background=known.num_background + 1,
+        )
+        switches, window = switch(state.schedule, step, known.num_background, known.window)
+        known = known._replace(
+            num_foreground=jnp.where(switches, known.num_background, known.num_foreground),
+            num_background=jnp.where(switches, 0, known.num_background),
+            window=jnp.minimum(window, MAX_WINDOW),
+        )
+        enough = known.num_foreground >= EARLY_WINDOW
+        is_first = enough & (state.window_idx == 0)
+        renewed = enough & (switches | is_first | (known.num_background % EVERY == 0))
+        inverse = lax.cond(
+            renewed, lambda: self._renew(known, state), lambda: state.inverse_mass_matrix
+        )
+        state = state.with_inverse_mass_matrix(inverse)._replace(
+            mm_state=known, window_idx=state.window_idx + (switches | is_first).astype(jnp.int32)
+        )
+        return state, is_first
+
+    def _renew(self, known: LowRankState, state: HMCAdaptState) -> LowRank:
+        capacity = known.positions.shape[0]
+        age = (known.next_row - 1 - jnp.arange(capacity, dtype=jnp.int32)) % capacity
+        weights = (age < known.num_foreground).astype(known.positions.dtype)
+        last = state.inverse_mass_matrix
+        rank = last.values.shape[0]
+        estimate = low_rank_estimate(known.positions, known.gradients, weights, rank)
+        finite = jnp.all(jnp.asarray([jnp.all(jnp.isfinite(part)) for part in estimate]))
+        return jax.tree.map(lambda new, old: jnp.where(finite, new, old), estimate, last)
