@@ -5,6 +5,11 @@ distribution from Python or NumPy numbers.
 """
 
 from sojourn_distributions import constraints, continuous, discrete, multivariate, transforms
+from sojourn_distributions.censored import (
+    IntervalCensoredDistribution,
+    LeftCensoredDistribution,
+    RightCensoredDistribution,
+)
 from sojourn_distributions.continuous import *  # noqa: F403 -- listed by continuous.__all__
 from sojourn_distributions.discrete import *  # noqa: F403 -- listed by discrete.__all__
 from sojourn_distributions.distribution import (
@@ -14,8 +19,17 @@ from sojourn_distributions.distribution import (
     MaskedDistribution,
 )
 from sojourn_distributions.folded import FoldedDistribution
+from sojourn_distributions.hurdle import (
+    HurdleDistribution,
+    HurdleGamma,
+    HurdleLogits,
+    HurdleLogNormal,
+    HurdleNegativeBinomial2,
+    HurdlePoisson,
+    HurdleProbs,
+)
 from sojourn_distributions.improper import Delta, ImproperUniform, Unit
-from sojourn_distributions.mixture import MixtureSameFamily
+from sojourn_distributions.mixture import Mixture, MixtureGeneral, MixtureSameFamily
 from sojourn_distributions.multivariate import *  # noqa: F403 -- listed by multivariate.__all__
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import biject_to
@@ -26,10 +40,22 @@ __all__ = [
     "Distribution",
     "ExpandedDistribution",
     "FoldedDistribution",
+    "HurdleDistribution",
+    "HurdleGamma",
+    "HurdleLogNormal",
+    "HurdleLogits",
+    "HurdleNegativeBinomial2",
+    "HurdlePoisson",
+    "HurdleProbs",
     "ImproperUniform",
     "Independent",
+    "IntervalCensoredDistribution",
+    "LeftCensoredDistribution",
     "MaskedDistribution",
+    "Mixture",
+    "MixtureGeneral",
     "MixtureSameFamily",
+    "RightCensoredDistribution",
     "TransformedDistribution",
     "Unit",
     "biject_to",

@@ -15,6 +15,7 @@ import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, namespace
+from sojourn_distributions.numerics import log1mexp
 from sojourn_distributions.parameters import Parametrized, complaint
 from sojourn_distributions.validation import first_violation
 
@@ -138,9 +139,9 @@ class Distribution(Parametrized):
 
     def log_survival(self, value: ArrayLike) -> Any:
         """Log probability of more than `value`; exact in the far upper tail where overridden."""
-        q = self.cdf(value)
-        possible = q < 1
-        return jnp.where(possible, jnp.log1p(-jnp.where(possible, q, 0.0)), -jnp.inf)
+        log_q = self.log_cdf(value)
+        possible = log_q < 0
+        return jnp.where(possible, log1mexp(jnp.where(possible, log_q, -1.0)), -jnp.inf)
 
     def icdf(self, q: ArrayLike) -> Any:
         """Value with probability `q` below it."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
-from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.arrays import Array, ArrayLike, is_concrete
 from sojourn_distributions.constraints import independent
 from sojourn_distributions.distribution import Distribution, sum_rightmost
 from sojourn_distributions.transforms import ComposeTransform, Transform
@@ -152,6 +153,20 @@ class TransformedDistribution(Distribution):
         x, sign = self._monotone(value)
         q = self.base_dist.cdf(x)
         return jnp.where(sign > 0, q, 1 - q)
+
+    def log_cdf(self, value: ArrayLike) -> Any:
+        x, sign = self._monotone(value)
+        base = self.base_dist
+        if is_concrete(sign) and np.all(np.greater(sign, 0)):  # the common case: one program less
+            return base.log_cdf(x)
+        return jnp.where(sign > 0, base.log_cdf(x), base.log_survival(x))
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        x, sign = self._monotone(value)
+        base = self.base_dist
+        if is_concrete(sign) and np.all(np.greater(sign, 0)):
+            return base.log_survival(x)
+        return jnp.where(sign > 0, base.log_survival(x), base.log_cdf(x))
 
     def icdf(self, q: ArrayLike) -> Any:
         """Value with probability `q` below it, for monotone transforms of numbers."""

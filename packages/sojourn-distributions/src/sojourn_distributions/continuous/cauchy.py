@@ -31,6 +31,7 @@ class Cauchy(LocationScale):
     """
 
     _standard_mean = math.nan
+    _symmetric = True
     _standard_variance = math.nan
     _standard_entropy = math.log(4 * math.pi)
 

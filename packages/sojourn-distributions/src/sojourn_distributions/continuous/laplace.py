@@ -32,6 +32,7 @@ class Laplace(LocationScale):
         Mean absolute deviation, positive.
     """
 
+    _symmetric = True
     _standard_variance = 2.0
     _standard_entropy = 1 + _LOG_2
 
@@ -72,6 +73,7 @@ class SoftLaplace(LocationScale):
         Decay length of the tails, positive.
     """
 
+    _symmetric = True
     _standard_variance = math.pi**2 / 4
 
     def __init__(

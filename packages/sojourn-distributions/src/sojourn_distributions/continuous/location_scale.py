@@ -34,6 +34,9 @@ class LocationScale(Distribution):
     support: Any = constraints.real
     reparametrized_params: ClassVar[Sequence[str]] = ("loc", "scale")
 
+    # Whether -z has the distribution of z, and so the upper tail the accuracy of the lower.
+    _symmetric: ClassVar[bool] = False
+
     loc: ArrayLike
     scale: ArrayLike
 
@@ -98,6 +101,11 @@ class LocationScale(Distribution):
 
     def log_cdf(self, value: ArrayLike) -> Any:
         return self._standard_log_cdf(self._standardize(value))
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        if self._symmetric:
+            return self._standard_log_cdf(-self._standardize(value))
+        return super().log_survival(value)
 
     def icdf(self, q: ArrayLike) -> Any:
         return self._place(self._standard_icdf(q))

@@ -27,6 +27,7 @@ class Logistic(LocationScale):
         Factor of the standard logistic variable, positive.
     """
 
+    _symmetric = True
     _standard_variance = math.pi**2 / 3
     _standard_entropy = 2.0
 

@@ -42,6 +42,7 @@ class Normal(LocationScale):
     -1.7371
     """
 
+    _symmetric = True
     _standard_variance = 1.0
     _standard_entropy = 0.5 + _HALF_LOG_2PI
 

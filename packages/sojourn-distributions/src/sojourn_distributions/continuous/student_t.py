@@ -43,6 +43,8 @@ class StudentT(LocationScale):
     }
     reparametrized_params = ("df", "loc", "scale")
 
+    _symmetric = True
+
     df: ArrayLike
 
     def __init__(

@@ -28,6 +28,7 @@ from sojourn_distributions.discrete.uniform import DiscreteUniform
 from sojourn_distributions.discrete.zero_inflated import (
     ZeroInflatedDistribution,
     ZeroInflatedLogits,
+    ZeroInflatedNegativeBinomial2,
     ZeroInflatedPoisson,
     ZeroInflatedProbs,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "Poisson",
     "ZeroInflatedDistribution",
     "ZeroInflatedLogits",
+    "ZeroInflatedNegativeBinomial2",
     "ZeroInflatedPoisson",
     "ZeroInflatedProbs",
 ]

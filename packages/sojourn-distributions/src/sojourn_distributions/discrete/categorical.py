@@ -116,7 +116,7 @@ class CategoricalProbs(CategoricalBase):
     @property
     def logits(self) -> Any:
         """Log probabilities."""
-        return jnp.log(self.probs)
+        return log_probability(self.probs)
 
     def _log_mass(self, index: Any) -> Any:
         return log_probability(pick(self.probs, index))

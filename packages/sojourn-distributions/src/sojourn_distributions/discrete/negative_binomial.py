@@ -22,6 +22,7 @@ __all__ = [
     "GammaPoisson",
     "NegativeBinomial",
     "NegativeBinomial2",
+    "NegativeBinomialBase",
     "NegativeBinomialLogits",
     "NegativeBinomialProbs",
 ]
@@ -29,7 +30,7 @@ __all__ = [
 Shape = tuple[int, ...]
 
 
-class _NegativeBinomial(Distribution):
+class NegativeBinomialBase(Distribution):
     """Poisson distribution whose rate is drawn from ``Gamma(concentration, rate)``.
 
     The count of one kind of event before the other has come `concentration` times, where the
@@ -100,7 +101,7 @@ class _NegativeBinomial(Distribution):
         return jnp.broadcast_to(highest.astype(int), self.batch_shape)
 
 
-class GammaPoisson(_NegativeBinomial):
+class GammaPoisson(NegativeBinomialBase):
     """Poisson distribution whose rate is drawn from a gamma distribution.
 
     Parameters
@@ -141,7 +142,7 @@ class GammaPoisson(_NegativeBinomial):
         return self.rate / (1 + self.rate), 1 / (1 + self.rate)
 
 
-class NegativeBinomialProbs(_NegativeBinomial):
+class NegativeBinomialProbs(NegativeBinomialBase):
     """Number of successes, each of probability `probs`, before the `total_count`-th failure.
 
     The mean is ``total_count * probs / (1 - probs)``.
@@ -184,7 +185,7 @@ class NegativeBinomialProbs(_NegativeBinomial):
         return 1 - self.probs, self.probs
 
 
-class NegativeBinomialLogits(_NegativeBinomial):
+class NegativeBinomialLogits(NegativeBinomialBase):
     """Number of successes before the `total_count`-th failure, by the log odds of a success.
 
     The mean is ``total_count * exp(logits)``.
@@ -230,7 +231,7 @@ class NegativeBinomialLogits(_NegativeBinomial):
         return negative_binomial_log_mass_of_logits(k, self.total_count, self.logits)
 
 
-class NegativeBinomial2(_NegativeBinomial):
+class NegativeBinomial2(NegativeBinomialBase):
     """Negative binomial distribution by its mean, with variance ``mean + mean**2/concentration``.
 
     Parameters

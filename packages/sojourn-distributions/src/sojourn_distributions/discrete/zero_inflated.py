@@ -2,74 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.discrete.gated import (
+    Gated,
+    GatedByLogits,
+    GatedByProbs,
+    choose_gate,
+)
+from sojourn_distributions.discrete.negative_binomial import NegativeBinomial2
 from sojourn_distributions.discrete.poisson import Poisson
 from sojourn_distributions.distribution import Distribution
 
 __all__ = [
     "ZeroInflatedDistribution",
     "ZeroInflatedLogits",
+    "ZeroInflatedNegativeBinomial2",
     "ZeroInflatedPoisson",
     "ZeroInflatedProbs",
 ]
 
 Shape = tuple[int, ...]
 
+_LARGEST_EXPONENT = 80.0  # of an exponential that float32 can hold
 
-class _ZeroInflated(Distribution):
+
+def _log_add(x: Any, y: Any) -> Any:
+    """``log(exp(x) + exp(y))``, with a finite gradient where both are minus infinity."""
+    possible = (x > -jnp.inf) | (y > -jnp.inf)
+    total = jnp.logaddexp(jnp.where(possible, x, 0.0), jnp.where(possible, y, 0.0))
+    return jnp.where(possible, total, -jnp.inf)
+
+
+class _ZeroInflated(Gated):
     """Zero with the probability of the gate, else a draw of the base distribution."""
-
-    pytree_data_fields = ("_base_dist",)
-
-    _base_dist: Distribution
-
-    if TYPE_CHECKING:
-
-        @property
-        def gate(self) -> Any: ...
-
-    @property
-    def base_dist(self) -> Distribution:
-        """Distribution of the counts when the gate is shut."""
-        return self._base_dist
-
-    def _check_base(self, base_dist: Distribution) -> None:
-        if base_dist.event_dim or not base_dist.is_discrete:
-            raise ValueError(
-                f"{type(self).__name__}: base_dist must be a distribution on integers with scalar "
-                f"events, got {base_dist!r}"
-            )
-
-    def _batch_shape(self) -> Shape:
-        gates = [np.shape(gate) for gate in self.get_args().values()]
-        return np.broadcast_shapes(self.base_dist.batch_shape, *gates)
-
-    @property
-    def support(self) -> Any:
-        return self.base_dist.support
-
-    def _log_gates(self) -> tuple[Any, Any]:
-        """Log probabilities that the gate is open (value 0) and shut."""
-        raise NotImplementedError
 
     def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
         key_gate, key_base = jax.random.split(key)
-        shape = self.shape(sample_shape)
-        zero = jax.random.bernoulli(key_gate, self.gate, shape)
+        zero = jax.random.bernoulli(key_gate, self.gate, self.shape(sample_shape))
         base = self.base_dist.expand(self.batch_shape)
         return jnp.where(zero, 0, base.sample(key_base, sample_shape))
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         log_open, log_shut = self._log_gates()
-        log_mass = log_shut + self.base_dist.log_prob(value)
-        return jnp.where(jnp.equal(value, 0), jnp.logaddexp(log_open, log_mass), log_mass)
+        log_base = self.base_dist.log_prob(value)
+        log_mass = log_shut + log_base
+        zero, opens = jnp.equal(value, 0), log_open > -jnp.inf
+        both = zero & opens
+        log_zero = _log_add(jnp.where(both, log_open, 0.0), jnp.where(both, log_mass, 0.0))
+        # A gate of probability 0 adds nothing, but its derivative there is that of the sum.
+        slope = jnp.expm1(jnp.minimum(-jnp.where(zero, log_base, 0.0), _LARGEST_EXPONENT))
+        return jnp.where(both, log_zero, log_mass + jnp.where(zero, self.gate * slope, 0.0))
+
+    def cdf(self, value: ArrayLike) -> Any:
+        at_zero = jnp.where(jnp.greater_equal(value, 0), self.gate, 0.0)
+        return at_zero + (1 - self.gate) * self.base_dist.cdf(value)
 
     @property
     def mean(self) -> Any:
@@ -82,7 +74,7 @@ class _ZeroInflated(Distribution):
         return jnp.broadcast_to(variance, self.batch_shape)
 
 
-class ZeroInflatedProbs(_ZeroInflated):
+class ZeroInflatedProbs(GatedByProbs, _ZeroInflated):
     """Counts with additional mass at zero, by its probability.
 
     Parameters
@@ -93,22 +85,15 @@ class ZeroInflatedProbs(_ZeroInflated):
         Probability of a zero that is not from the base distribution, from 0 to 1.
     """
 
-    arg_constraints: ClassVar = {"gate": constraints.unit_interval}
-
-    gate: ArrayLike
-
     def __init__(
         self, base_dist: Distribution, gate: ArrayLike, *, validate_args: bool | None = None
     ) -> None:
-        self._check_base(base_dist)
+        self._check_base(base_dist, discrete=True)
         self._base_dist = base_dist
         self._set_parameters(validate_args, gate=gate)
 
-    def _log_gates(self) -> tuple[Any, Any]:
-        return jnp.log(self.gate), jnp.log1p(-self.gate)
 
-
-class ZeroInflatedLogits(_ZeroInflated):
+class ZeroInflatedLogits(GatedByLogits, _ZeroInflated):
     """Counts with additional mass at zero, by its log odds.
 
     Parameters
@@ -119,24 +104,12 @@ class ZeroInflatedLogits(_ZeroInflated):
         Log odds of a zero that is not from the base distribution.
     """
 
-    arg_constraints: ClassVar = {"gate_logits": constraints.real}
-
-    gate_logits: ArrayLike
-
     def __init__(
         self, base_dist: Distribution, gate_logits: ArrayLike, *, validate_args: bool | None = None
     ) -> None:
-        self._check_base(base_dist)
+        self._check_base(base_dist, discrete=True)
         self._base_dist = base_dist
         self._set_parameters(validate_args, gate_logits=gate_logits)
-
-    @property
-    def gate(self) -> Any:
-        """Probability of a zero that is not from the base distribution."""
-        return jax.nn.sigmoid(self.gate_logits)
-
-    def _log_gates(self) -> tuple[Any, Any]:
-        return -jax.nn.softplus(-self.gate_logits), -jax.nn.softplus(self.gate_logits)
 
 
 class ZeroInflatedPoisson(ZeroInflatedProbs):
@@ -151,7 +124,6 @@ class ZeroInflatedPoisson(ZeroInflatedProbs):
     """
 
     arg_constraints: ClassVar = {"gate": constraints.unit_interval, "rate": constraints.nonnegative}
-    support = constraints.nonnegative_integer
 
     rate: ArrayLike
 
@@ -173,9 +145,21 @@ def ZeroInflatedDistribution(
     validate_args: bool | None = None,
 ) -> Distribution:
     """Counts with additional mass at zero, by exactly one of `gate` and `gate_logits`."""
-    given = [n for n, v in (("gate", gate), ("gate_logits", gate_logits)) if v is not None]
-    if len(given) != 1:
-        raise ValueError(f"Exactly one of ['gate', 'gate_logits'] must be specified; got {given}.")
-    if gate is not None:
-        return ZeroInflatedProbs(base_dist, gate, validate_args=validate_args)
-    return ZeroInflatedLogits(base_dist, gate_logits, validate_args=validate_args)
+    return choose_gate(
+        ZeroInflatedProbs, ZeroInflatedLogits, base_dist, gate, gate_logits, validate_args
+    )
+
+
+def ZeroInflatedNegativeBinomial2(
+    mean: ArrayLike,
+    concentration: ArrayLike,
+    *,
+    gate: ArrayLike | None = None,
+    gate_logits: ArrayLike | None = None,
+    validate_args: bool | None = None,
+) -> Distribution:
+    """`NegativeBinomial2` with additional mass at zero, by one of `gate` and `gate_logits`."""
+    base_dist = NegativeBinomial2(mean, concentration, validate_args=validate_args)
+    return ZeroInflatedDistribution(
+        base_dist, gate=gate, gate_logits=gate_logits, validate_args=validate_args
+    )
