@@ -95,9 +95,11 @@ def constrain(
 def present(draws: Any, group_by_chain: bool) -> Any:
     """Hand draws ``(chains, draws, ...)`` out as JAX arrays, grouped or with chains joined."""
 
-    def convert(leaf: np.ndarray) -> jax.Array:
+    def convert(leaf: Any) -> jax.Array:
         joined = (leaf.shape[0] * leaf.shape[1], *leaf.shape[2:])
-        # An eager jnp.asarray would compile a program; this only transfers.
-        return jax.device_put(leaf if group_by_chain else leaf.reshape(joined))
+        values = leaf if group_by_chain else leaf.reshape(joined)
+        # An eager jnp.asarray would compile a program; this only transfers. Draws of a run inside
+        # a trace are on their device.
+        return jax.device_put(values) if isinstance(values, np.ndarray) else values
 
     return jax.tree.map(convert, draws)

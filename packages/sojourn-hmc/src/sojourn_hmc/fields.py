@@ -15,10 +15,13 @@ class Fields(NamedTuple):
         Dotted paths into the state; the first is the kernel's sample field.
     excluded : tuple of str
         Sites that are left out of the samples.
+    hidden : tuple of str
+        Those among ``names`` that are collected for the report only, and not shown.
     """
 
     names: tuple[str, ...]
     excluded: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
 
     def select(self, state: Any) -> tuple:
         """Pick the values of the fields out of a state."""
@@ -35,8 +38,11 @@ class Fields(NamedTuple):
                 )
 
 
-def choose_fields(kernel: MCMCKernel, extra_fields: Iterable[Any]) -> Fields:
-    """Sample field, default fields and what the user adds; ``"~z.site"`` leaves a site out."""
+def choose_fields(kernel: MCMCKernel, extra_fields: Iterable[Any], watch: bool = False) -> Fields:
+    """Sample field, default fields and what the user adds; ``"~z.site"`` leaves a site out.
+
+    With ``watch``, also the fields that the kernel looks at after a run.
+    """
     sample_field = kernel.sample_field
     if isinstance(extra_fields, str):
         raise TypeError(f"extra_fields must be a tuple of names: write ({extra_fields!r},)")
@@ -56,8 +62,10 @@ def choose_fields(kernel: MCMCKernel, extra_fields: Iterable[Any]) -> Fields:
                 f"extra field {name!r}: '~' leaves out a site and stands before the sample field, "
                 f"as in '~{sample_field}.site'"
             )
-    names = dict.fromkeys((sample_field, *kernel.default_fields, *added))
-    return Fields(tuple(names), tuple(excluded))
+    shown = dict.fromkeys((sample_field, *kernel.default_fields, *added))
+    watched = dict.fromkeys(kernel.watched_fields if watch else ())
+    hidden = tuple(name for name in watched if name not in shown)
+    return Fields((*shown, *hidden), tuple(excluded), hidden)
 
 
 def _follow(state: Any, name: str) -> Any:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
+
+from sojourn_hmc.problems import divergences
 
 
 class MCMCKernel(ABC):
@@ -12,6 +15,11 @@ class MCMCKernel(ABC):
 
     `init` and `sample` are traced by JAX, once, for one chain: they are pure functions of their
     arguments, and a state is any pytree. The driver runs them for every chain, however placed.
+
+    After a run `watched_fields` and `find_problems` let a kernel say what its own state tells of
+    it: fields named there are collected beside those that the user asked for, but not shown to
+    him, and come back as arrays ``(chains, draws, ...)``. What is wrong with the draws themselves
+    (R-hat, effective sample size, chains that never move) is found for every kernel.
 
     Examples
     --------
@@ -87,6 +95,30 @@ class MCMCKernel(ABC):
     def get_diagnostics_str(self, state: Any) -> str:
         """Describe a state in a few words, for the progress bar."""
         return ""
+
+    @property
+    def watched_fields(self) -> tuple[str, ...]:
+        """Names of the state's fields, with dots, that `find_problems` asks for; cheap scalars.
+
+        By default ``"diverging"``, if it is one of the `default_fields`.
+        """
+        return ("diverging",) if "diverging" in self.default_fields else ()
+
+    def find_problems(self, fields: dict[str, np.ndarray]) -> list[str]:
+        """Say what the watched fields of a finished run tell: a sentence for each problem.
+
+        Parameters
+        ----------
+        fields : dict of str to ndarray
+            The `watched_fields` of the kept draws, ``(chains, draws, ...)``.
+
+        Returns
+        -------
+        list of str
+            What is wrong, where, and what to do; empty for a run without problems. The functions
+            of `sojourn_hmc.problems` write those of Hamiltonian kernels.
+        """
+        return divergences(fields["diverging"]) if "diverging" in fields else []
 
     @property
     def programs(self) -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -11,15 +11,17 @@ import jax
 import numpy as np
 
 from sojourn_hmc.arguments import Arguments
-from sojourn_hmc.chain import chain_key, is_key, is_key_batch, same_key
+from sojourn_hmc.chain import chain_key, is_key, is_key_batch, same_key, with_keys
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import Store, constrain, present
 from sojourn_hmc.driver import Lane, Phase, drive
 from sojourn_hmc.engine import Engine, Job, with_fallback
 from sojourn_hmc.fields import Fields, choose_fields
+from sojourn_hmc.inline import Recipe, is_traced, run_inline
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.placement import METHODS, Placement, place
 from sojourn_hmc.progress import display
+from sojourn_hmc.report import report
 
 PyTree = Any
 
@@ -48,11 +50,23 @@ class MCMC:
     jit_model_args : bool
         For compatibility, without effect: arrays among the model's arguments are always arguments
         of the compiled programs, so that new data of the same shapes compile nothing.
+    report : bool
+        Whether a run with problems ends with a `SamplingWarning` that says what is wrong, where,
+        and what to do: divergences, saturated trees, low E-BFMI, chains that never move, high
+        R-hat, low effective sample sizes. A run without problems says nothing.
 
     Raises
     ------
     ValueError
         If a number or a method is out of range.
+
+    Notes
+    -----
+    A run may be part of a function under `jax.jit`, `jax.vmap` or `jax.shard_map`, with
+    ``progress_bar=False``; its draws are those of an ordinary run with the same key. What needs
+    concrete values does not happen there: no report, and no error if a chain finds no start with a
+    finite density. Such a chain stays where it is, with a ``potential_energy`` that is not finite,
+    which ``extra_fields`` and `last_state` show.
 
     Examples
     --------
@@ -77,6 +91,7 @@ class MCMC:
         chain_method: str = "parallel",
         progress_bar: bool = True,
         jit_model_args: bool = False,
+        report: bool = True,
     ):
         if not isinstance(sampler, MCMCKernel):
             raise TypeError(
@@ -107,11 +122,12 @@ class MCMC:
         self.postprocess_fn = postprocess_fn
         self.chain_method = chain_method
         self.progress_bar = progress_bar
+        self.report = report
         self.placement: Placement | None = None
         self._post_warmup_state: PyTree = None
         self._lanes: list[Lane] = []
         self._samples: PyTree = None
-        self._extra_fields: dict[str, np.ndarray] = {}
+        self._extra_fields: dict[str, Any] = {}
         self._sites: tuple[str, ...] | None = None
 
     def run(
@@ -228,6 +244,11 @@ class MCMC:
             Whether to leave deterministic sites out.
         """
         self._require_run()
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self._samples)):
+            raise RuntimeError(
+                "there are no numbers to summarise while the run is traced: return get_samples() "
+                "from the traced function and give its result to sojourn_hmc.print_summary"
+            )
         samples = self._samples
         if exclude_deterministic and self._sites is not None and isinstance(samples, dict):
             samples = {site: samples[site] for site in samples if site in self._sites}
@@ -245,8 +266,12 @@ class MCMC:
         init_params: PyTree,
     ) -> None:
         kernel = self.sampler
-        fields = choose_fields(kernel, extra_fields)
         keys = self._check_keys(rng_key)
+        inputs = (keys, args, kwargs, init_params, self._post_warmup_state)
+        if is_traced(kernel, inputs):
+            self._trace(keys, phases, args, kwargs, extra_fields, init_params)
+            return
+        fields = choose_fields(kernel, extra_fields, watch=self.report)
         kernel.check(args, kwargs, self._one_start(init_params))
         placement = place(self.chain_method, self.num_chains)
 
@@ -292,22 +317,72 @@ class MCMC:
                 raise
         progress.close()
         self._collect(engine, data, fields, store)
-        if phases[-1].name == "sample":
-            self._warn_of_divergences()
+        if self.report and phases[-1].name == "sample":
+            self._warn_of_problems(fields, store)
+
+    def _trace(
+        self,
+        keys: jax.Array,
+        phases: list[Phase],
+        args: tuple,
+        kwargs: dict,
+        extra_fields: Iterable[str],
+        init_params: PyTree,
+    ) -> None:
+        """Run inside the trace of an outer function; see `sojourn_hmc.inline`."""
+        if self.progress_bar:
+            raise ValueError(
+                "MCMC.run is being traced, by an outer jax.jit, vmap or shard_map, where no "
+                "progress can be shown: make MCMC(..., progress_bar=False)"
+            )
+        fields = choose_fields(self.sampler, extra_fields)
+        self.sampler.check(args, kwargs, self._one_start(init_params))
+        states = self._post_warmup_state
+        if states is not None and self.num_chains == 1:
+            states = jax.tree.map(lambda leaf: leaf[None], states)
+        recipe = Recipe(
+            self.sampler,
+            fields,
+            self.postprocess_fn,
+            self.num_chains,
+            self.chain_method == "vectorized",
+            self.num_warmup,
+            phases,
+        )
+        outcome = run_inline(recipe, keys, args, kwargs, init_params, states)
+        chains = tuple(range(self.num_chains))
+        self.placement = Placement((chains,), 1, True, f"{self.num_chains} chains inside a trace")
+        self._lanes = [Lane(chains, outcome.states)]
+        self._keep(fields, outcome.unconstrained, outcome.samples, outcome.others)
 
     def _collect(self, engine: Engine, data: tuple, fields: Fields, store: Store) -> None:
         if store.num_draws == 0:
-            self._samples, self._extra_fields = None, {}
+            self._keep(fields, None, None, ())
             return
         unconstrained, *others = store.fields
-        self._sites = tuple(unconstrained) if isinstance(unconstrained, dict) else None
         samples = constrain(
             engine.constrain, engine.block, data, unconstrained, store.num_chains, store.num_draws
         )
-        for site in fields.excluded:
-            del samples[site]
+        self._keep(fields, unconstrained, samples, others)
+
+    def _keep(
+        self, fields: Fields, unconstrained: PyTree, samples: PyTree, others: Sequence[Any]
+    ) -> None:
+        """Keep what a user can ask for."""
+        # Sites are told from what is deterministic by their names, unless these change on the way
+        # to what a user reads.
+        keeps_names = (
+            isinstance(unconstrained, dict)
+            and isinstance(samples, dict)
+            and unconstrained.keys() <= samples.keys()
+        )
+        self._sites = tuple(unconstrained) if keeps_names else None
+        if samples is not None and fields.excluded:
+            fields.check_excluded(samples)
+            samples = {site: samples[site] for site in samples if site not in fields.excluded}
         self._samples = samples
-        self._extra_fields = dict(zip(fields.names[1:], others, strict=True))
+        named = zip(fields.names[1:], others, strict=False)
+        self._extra_fields = {name: leaf for name, leaf in named if name not in fields.hidden}
 
     def _keep_completed(self, engine: Engine, data: tuple, fields: Fields, store: Store) -> None:
         """Keep the draws that every chain has made when a run is broken off."""
@@ -348,7 +423,10 @@ class MCMC:
                     f"num_chains={self.num_chains} its first axis must have that length, "
                     "one start for each chain"
                 )
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[0], init_params)
+        return jax.tree.map(
+            lambda leaf: leaf[0] if isinstance(leaf, jax.core.Tracer) else np.asarray(leaf)[0],
+            init_params,
+        )
 
     def _states_to_continue(self, keys: jax.Array, placement: Placement) -> list[Any]:
         """States of the lanes in `post_warmup_state`, with new keys if its kernel has a key.
@@ -361,23 +439,24 @@ class MCMC:
             states = jax.tree.map(lambda leaf: leaf[None], states)
         if hasattr(states, "rng_key"):
             if is_key_batch(keys):
-                states = states._replace(rng_key=keys)
+                states = with_keys(states, keys)
             elif not same_key(keys, states.rng_key[0]):
                 chain_keys = [chain_key(keys, chain) for chain in range(self.num_chains)]
-                states = states._replace(rng_key=jax.numpy.stack(chain_keys))
+                states = with_keys(states, jax.numpy.stack(chain_keys))
         return [placement.part(lane, states) for lane in placement.lanes]
 
-    def _warn_of_divergences(self) -> None:
-        diverging = self._extra_fields.get("diverging")
-        if diverging is None or self._sites is None or not np.any(diverging):
-            return
-        warnings.warn(
-            f"{int(np.sum(diverging))} of {diverging.size} transitions diverged: the draws miss "
-            "regions of high curvature. Try a higher target_accept_prob (0.95, 0.99), a "
-            "reparameterisation (non-centred), or tighter priors",
-            SamplingWarning,
-            stacklevel=4,
-        )
+    def _warn_of_problems(self, fields: Fields, store: Store) -> None:
+        """Warn of what the kernel and the draws of the sampled sites show to be wrong."""
+        kernel, samples = self.sampler, self._samples
+        collected = dict(zip(fields.names, store.fields, strict=True))
+        problems = kernel.find_problems({name: collected[name] for name in kernel.watched_fields})
+        if self._sites is not None and isinstance(samples, dict):
+            # Deterministic sites may be constant or discrete for good reasons.
+            sampled = {site: samples[site] for site in samples if site in self._sites}
+            samples = sampled or samples
+        text = report(samples, store.fields[0], problems)
+        if text:
+            warnings.warn(text, SamplingWarning, stacklevel=4)
 
     def _require_run(self) -> None:
         if self._samples is None:
