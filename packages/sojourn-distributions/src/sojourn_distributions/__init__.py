@@ -4,13 +4,21 @@ Importing this package creates no JAX array and starts no backend, and neither d
 distribution from Python or NumPy numbers.
 """
 
-from sojourn_distributions import constraints, continuous, discrete, multivariate, transforms
+from sojourn_distributions import (
+    constraints,
+    continuous,
+    directional,
+    discrete,
+    multivariate,
+    transforms,
+)
 from sojourn_distributions.censored import (
     IntervalCensoredDistribution,
     LeftCensoredDistribution,
     RightCensoredDistribution,
 )
 from sojourn_distributions.continuous import *  # noqa: F403 -- listed by continuous.__all__
+from sojourn_distributions.directional import *  # noqa: F403 -- listed by directional.__all__
 from sojourn_distributions.discrete import *  # noqa: F403 -- listed by discrete.__all__
 from sojourn_distributions.distribution import (
     Distribution,
@@ -65,5 +73,6 @@ __all__ = [
     "validation_enabled",
 ]
 __all__ += continuous.__all__
+__all__ += directional.__all__
 __all__ += discrete.__all__
 __all__ += multivariate.__all__

@@ -5,7 +5,16 @@ returns an object with scipy.stats' `logpdf` or `logpmf`, and for numbers also `
 (None if scipy has no counterpart: then only the laws that need none are tested).
 """
 
-from distribution_cases import composed, continuous, discrete, intervals, multivariate, positive
+from distribution_cases import (
+    composed,
+    continuous,
+    directional,
+    discrete,
+    intervals,
+    matrices,
+    multivariate,
+    positive,
+)
 
 CASES = [
     *continuous.CASES,
@@ -13,5 +22,7 @@ CASES = [
     *intervals.CASES,
     *discrete.CASES,
     *multivariate.CASES,
+    *matrices.CASES,
+    *directional.CASES,
     *composed.CASES,
 ]
