@@ -23,6 +23,8 @@ Shape = tuple[int, ...]
 class Exponential(Distribution):
     """Exponential distribution of mean ``1 / rate``.
 
+    The density is ``rate * exp(-rate * x)``.
+
     Parameters
     ----------
     rate
@@ -51,9 +53,6 @@ class Exponential(Distribution):
     def log_survival(self, value: ArrayLike) -> Any:
         return -self.rate * jnp.maximum(value, 0.0)
 
-    def log_survival(self, value: ArrayLike) -> Any:
-        return -self.rate * jnp.maximum(value, 0.0)
-
     def icdf(self, q: ArrayLike) -> Any:
         return -jnp.log1p(-q) / self.rate
 
@@ -75,6 +74,8 @@ class Exponential(Distribution):
 
 class Gamma(Distribution):
     """Gamma distribution of mean ``concentration / rate``.
+
+    The density is ``rate**a * x**(a - 1) * exp(-rate * x) / gamma(a)`` with the concentration a.
 
     Parameters
     ----------
@@ -149,6 +150,8 @@ class Gamma(Distribution):
 class Chi2(Gamma):
     """Chi-squared distribution: the sum of squares of `df` standard normal variables.
 
+    The density is that of a gamma distribution of concentration ``df / 2`` and rate 1/2.
+
     Parameters
     ----------
     df
@@ -174,6 +177,8 @@ class Chi2(Gamma):
 
 class InverseGamma(Distribution):
     """Distribution of the reciprocal of a gamma variable.
+
+    The density is ``rate**a * x**(-a - 1) * exp(-rate / x) / gamma(a)`` with the concentration a.
 
     Parameters
     ----------
