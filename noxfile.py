@@ -121,6 +121,14 @@ def tests_integration(session: nox.Session) -> None:
 
 
 @nox.session
+def embedding(session: nox.Session) -> None:
+    """Test the sampler core in other libraries' models, with those libraries installed."""
+    session.install(*editable("sojourn"), *group("test"), *group("embedding"))
+    environ = {"SOJOURN_REQUIRE_FOREIGN": "1"}
+    session.run("pytest", "tests-integration/embedding", *session.posargs, env=environ)
+
+
+@nox.session
 def doctest(session: nox.Session) -> None:
     """Run the examples in the docstrings."""
     session.install(*editable("sojourn"), *group("test"))
