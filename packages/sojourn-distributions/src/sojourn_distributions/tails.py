@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_distributions.gamma_functions import log_gamma_correction, log_gamma_half_step
-from sojourn_distributions.numerics import log1mexp, ndtri_exp
+from sojourn_distributions.numerics import log1mexp
 
 __all__ = [
     "gamma_log_quantile",
@@ -72,6 +72,11 @@ def _broadcast(*values: Any) -> list[Any]:
     return jnp.broadcast_arrays(*(jnp.asarray(value, dtype) for value in values))
 
 
+def _normal_bound(log_q: Any) -> Any:
+    """A bound, and an approximation, of the x beyond which a normal variable lies with q <= 1/2."""
+    return jnp.sqrt(jnp.maximum(-2 * (log_q + _LOG_2), 0.0))
+
+
 # --- Student's t ---------------------------------------------------------------------------
 
 
@@ -110,9 +115,9 @@ def student_t_log_tail(t: Any, df: Any) -> Any:
 def student_t_quantile(log_q: Any, df: Any) -> Any:
     """The t (0 or more) beyond which the probability is ``exp(log_q)``, at most 1/2."""
     log_q, df = _broadcast(log_q, df)
-    # Two bounds, of which the normal one is sharp for large df and the other, from
+    # Two bounds, of which the normal one is near for large df and the other, from
     # cosh(u) >= exp(u) / 2, far out.
-    normal = -ndtri_exp(log_q) / jnp.sqrt(df)
+    normal = _normal_bound(log_q) / jnp.sqrt(df)
     constant = log_gamma_half_step(0.5 * df) - _HALF_LOG_2PI - 0.5 * jnp.log(df)
     outer = _LOG_2 + (constant - log_q) / df
     u = solve_log_tail(_t_tail, jnp.maximum(jnp.minimum(normal, outer), 0.0), log_q, df)
@@ -171,7 +176,7 @@ def gamma_log_quantile(log_q: Any, log_p: Any, concentration: Any) -> Any:
     lower = log_q < log_p
     # P(x) < x^a / gamma(a + 1) bounds the quantile from below; Wilson & Hilferty 1931 approach it.
     bound = (log_q + log_gamma_correction(a) + (a + 0.5) * jnp.log(a) - a + _HALF_LOG_2PI) / a
-    z = jnp.where(lower, 1, -1) * ndtri_exp(jnp.where(lower, log_q, log_p))
+    z = jnp.where(lower, -1, 1) * _normal_bound(jnp.where(lower, log_q, log_p))
     root = 1 - 1 / (9 * a) + z / (3 * jnp.sqrt(a))
     approached = jnp.log(a) + 3 * jnp.log(jnp.maximum(root, 1e-6))
 
