@@ -68,6 +68,14 @@ def test_batches_of_either_parameter_broadcast(family):
 
 
 @pytest.mark.parametrize("family", WISHARTS)
+def test_one_value_is_held_against_each_scale_of_a_batch(family, x64):
+    scales = np.stack([MATRIX, np.eye(3), 2 * MATRIX])  # as many as the matrix has rows
+    value = np.linalg.cholesky(MATRIX) if "Cholesky" in family.__name__ else MATRIX
+    expected = [family(6.0, scale).log_prob(value) for scale in scales]
+    np.testing.assert_allclose(family(6.0, scales).log_prob(value), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("family", WISHARTS)
 def test_bad_parameters_are_refused(family):
     with pytest.raises(ValueError, match=r"invalid concentration .*greater_than.*1\.5"):
         family(1.5, MATRIX)

@@ -21,6 +21,7 @@ __all__ = [
     "mahalanobis_squared",
     "only_given",
     "solve_factor",
+    "vector_loc",
 ]
 
 
@@ -30,6 +31,18 @@ def only_given(**parameters: Any) -> str:
     if len(given) != 1:
         raise ValueError(f"Exactly one of {list(parameters)} must be specified; got {given}.")
     return given[0]
+
+
+def vector_loc(loc: Any, matrix: Any) -> Any:
+    """A location as a vector: a number is repeated for each row of `matrix`, in their common type.
+
+    The broadcast of a NumPy number is a view; only a traced one needs an operation.
+    """
+    if np.ndim(loc):
+        return loc
+    xp = namespace(loc)
+    dtype = float_dtype(loc, jnp.result_type(matrix))
+    return xp.broadcast_to(xp.asarray(loc, dtype), np.shape(matrix)[-1:])
 
 
 def derived_factor(matrix: str, inverse: str | None = None) -> derived_parameter:

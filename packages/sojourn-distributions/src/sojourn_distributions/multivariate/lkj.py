@@ -183,10 +183,10 @@ class LKJ(_LKJParameters, TransformedDistribution):
     Examples
     --------
     >>> import sojourn_distributions as dist
-    >>> print(dist.LKJ(3, 2.0).variance.round(4))
-    [[0.     0.1667 0.1667]
-     [0.1667 0.     0.1667]
-     [0.1667 0.1667 0.    ]]
+    >>> print(dist.LKJ(3, 1.5).variance)
+    [[0.  0.2 0.2]
+     [0.2 0.  0.2]
+     [0.2 0.2 0. ]]
     """
 
     support = constraints.corr_matrix

@@ -96,6 +96,7 @@ class MatrixNormal(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         rest = jnp.asarray(value - self.loc)
+        rest = jnp.broadcast_to(rest, np.broadcast_shapes(rest.shape, self.shape()))
         # The columns, then the rows, are moved to the front and solved for as vectors.
         rest = solve_factor(self.scale_tril_row, jnp.moveaxis(rest, -1, 0))
         rest = solve_factor(self.scale_tril_column, jnp.moveaxis(rest, (0, -1), (-1, 0)))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike, namespace
+from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.multivariate.cholesky import (
     derived_factor,
@@ -19,6 +19,7 @@ from sojourn_distributions.multivariate.cholesky import (
     log_diagonal,
     mahalanobis_squared,
     only_given,
+    vector_loc,
 )
 
 __all__ = ["MultivariateNormal"]
@@ -71,10 +72,7 @@ class MultivariateNormal(Distribution):
         }
         given = only_given(**matrices)
         matrix: Any = matrices[given]
-        if np.ndim(loc) == 0:
-            # A NumPy broadcast of a number is a view; only a traced one needs an operation.
-            xp = namespace(loc)
-            loc = xp.broadcast_to(loc, np.shape(matrix)[-1:])
+        loc = vector_loc(loc, matrix)
         if np.shape(loc)[-1] != np.shape(matrix)[-1]:
             raise ValueError(
                 f"MultivariateNormal: loc of shape {np.shape(loc)} does not match {given} of "

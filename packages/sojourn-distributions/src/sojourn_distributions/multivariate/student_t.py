@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike, namespace
+from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.gamma_functions import log_gamma_half_step
 from sojourn_distributions.multivariate.cholesky import (
@@ -18,6 +18,7 @@ from sojourn_distributions.multivariate.cholesky import (
     derived_product,
     log_diagonal,
     solve_factor,
+    vector_loc,
 )
 
 __all__ = ["MultivariateStudentT"]
@@ -78,8 +79,7 @@ class MultivariateStudentT(Distribution):
                 "MultivariateStudentT: scale_tril must be given, a matrix or a batch of them; "
                 f"got {None if scale_tril is None else np.shape(scale_tril)}"
             )
-        if np.ndim(loc) == 0:
-            loc = namespace(loc).broadcast_to(loc, np.shape(scale_tril)[-1:])
+        loc = vector_loc(loc, scale_tril)
         if np.shape(loc)[-1] != np.shape(scale_tril)[-1]:
             raise ValueError(
                 f"MultivariateStudentT: loc of shape {np.shape(loc)} does not match scale_tril of "

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
@@ -57,6 +58,10 @@ class WishartCholesky(WishartFamily):
         # |X|^((nu - p - 1) / 2) with the volume 2^p prod L_ii^(p - i) of X = L L^T.
         power = self._concentration_of_rows - 1 - self._row
         log_powers = log_power(jnp.diagonal(value, axis1=-2, axis2=-1), power)
+        # The columns of the value, moved to the front, are solved for as vectors of a full batch.
+        value = jnp.broadcast_to(
+            value, np.broadcast_shapes(np.shape(value), np.shape(self.scale_tril))
+        )
         trace = jnp.sum(mahalanobis_squared(self.scale_tril, jnp.moveaxis(value, -1, 0)), axis=0)
         return jnp.sum(log_powers, axis=-1) - 0.5 * trace - self._log_normalizer()
 
