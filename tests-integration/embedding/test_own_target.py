@@ -117,3 +117,17 @@ def test_a_class_that_lacks_a_method_is_refused_by_name():
 
     with pytest.raises(TypeError, match="lacks check, setup or explain"):
         NUTS(NoExplain())
+
+
+def test_what_is_nested_in_a_site_is_named_by_its_place(capsys):
+    """A layer's weights and biases, say: a dict of dicts and lists is summarised leaf by leaf."""
+
+    def potential(position):
+        return sum((leaf**2).sum() / 2 for leaf in jax.tree.leaves(position))
+
+    start = {"layer": {"bias": np.zeros(2, np.float32), "weights": [np.float32(0)]}}
+    mcmc = MCMC(NUTS(potential_fn=potential), num_warmup=50, num_samples=200, progress_bar=False)
+    mcmc.run(KEY, init_params=start)
+    mcmc.print_summary()
+    table = capsys.readouterr().out
+    assert all(name in table for name in ("layer.bias[0]", "layer.bias[1]", "layer.weights.0"))
