@@ -22,6 +22,8 @@ Shape = tuple[int, ...]
 class Cauchy(LocationScale):
     """Cauchy distribution on the real numbers; it has no mean.
 
+    The standard variable has the density ``1 / (pi * (1 + z**2))``.
+
     Parameters
     ----------
     loc
@@ -51,6 +53,8 @@ class Cauchy(LocationScale):
 
 class HalfCauchy(Distribution):
     """Distribution of the absolute value of a Cauchy variable of median 0; its mean is infinite.
+
+    The standard variable has the density ``2 / (pi * (1 + z**2))``.
 
     Parameters
     ----------

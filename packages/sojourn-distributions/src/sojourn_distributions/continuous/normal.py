@@ -28,6 +28,8 @@ _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 class Normal(LocationScale):
     """Normal (Gaussian) distribution on the real numbers.
 
+    The standard variable has the density ``exp(-z**2 / 2) / sqrt(2 pi)``.
+
     Parameters
     ----------
     loc
@@ -67,6 +69,8 @@ class Normal(LocationScale):
 
 class LogNormal(TransformedDistribution):
     """Distribution of the exponential of a normal variable.
+
+    The density is ``exp(-z**2 / 2) / (x * scale * sqrt(2 pi))`` with ``z = (log(x) - loc) / scale``.
 
     Parameters
     ----------
@@ -127,6 +131,8 @@ class LogNormal(TransformedDistribution):
 
 class HalfNormal(Distribution):
     """Distribution of the absolute value of a normal variable of mean 0.
+
+    The standard variable has the density ``exp(-z**2 / 2) * sqrt(2 / pi)``.
 
     Parameters
     ----------

@@ -26,6 +26,9 @@ _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 class StudentT(LocationScale):
     """Student t distribution, shifted and scaled.
 
+    The standard variable has the density ``(1 + z**2 / df)**(-(df + 1) / 2) / c`` with the constant
+    ``c = sqrt(df) * B(1/2, df / 2)`` and the beta function B.
+
     Parameters
     ----------
     df

@@ -96,6 +96,8 @@ class CategoricalBase(Distribution):
 class CategoricalProbs(CategoricalBase):
     """One of the categories 0, 1, ..., K - 1.
 
+    The mass of k is ``probs[k]``.
+
     Parameters
     ----------
     probs
@@ -124,6 +126,8 @@ class CategoricalProbs(CategoricalBase):
 
 class CategoricalLogits(CategoricalBase):
     """One of the categories 0, 1, ..., K - 1.
+
+    The mass of k is ``softmax(logits)[k]``.
 
     Parameters
     ----------

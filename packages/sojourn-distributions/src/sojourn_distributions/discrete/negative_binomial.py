@@ -104,6 +104,9 @@ class NegativeBinomialBase(Distribution):
 class GammaPoisson(NegativeBinomialBase):
     """Poisson distribution whose rate is drawn from a gamma distribution.
 
+    The mass is ``gamma(k + a) / (gamma(a) * k!) * (rate / (1 + rate))**a * (1 + rate)**-k`` with
+    the concentration a.
+
     Parameters
     ----------
     concentration

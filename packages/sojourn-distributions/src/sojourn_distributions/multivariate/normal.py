@@ -32,6 +32,9 @@ _LOG_2PI = math.log(2 * math.pi)
 class MultivariateNormal(Distribution):
     """Normal distribution on vectors.
 
+    The density is ``exp(-(x - loc)^T P (x - loc) / 2) / sqrt(det(2 pi C))`` with the covariance
+    matrix C and its inverse P.
+
     Exactly one of the three matrices must be given. A concrete covariance or precision matrix is
     factored on the host, once; a traced one in the program.
 
