@@ -81,18 +81,18 @@ def of_constraints() -> str:
         written = _written(name, constraints, CONSTRAINTS)
         constraint = eval(written, vars(constraints))
         summary = OWN_WORDS.get(name) or _summary(type(constraint))
-        rows.append((f"``{written}``", summary, *_unconstrained(name, constraint)))
-    columns = ("Constraint", "Values", "``biject_to``", "Example")
-    return list_table(columns, rows, widths="22 30 24 24")
+        rows.append((f"``{written}``", summary, _unconstrained(name, constraint)))
+    columns = ("Constraint", "Values", "``biject_to``, and a value of it")
+    return list_table(columns, rows, widths="26 34 40")
 
 
-def _unconstrained(name: str, constraint: Any) -> tuple[str, str]:
+def _unconstrained(name: str, constraint: Any) -> str:
     try:
         transform = biject_to(constraint)
     except NotImplementedError:
-        return "none", ""
+        return "none"
     shape = transform.inverse_shape(SHAPE_OF.get(name, SHAPES[constraint.event_dim]))
-    return f"``{_described(transform)}``", _example(transform, _points(shape))
+    return f"{_described(transform)}: {_example(transform, _points(shape))}"
 
 
 def of_transforms() -> str:
@@ -106,9 +106,9 @@ def of_transforms() -> str:
         transform = eval(written, names)
         sets = f"``{_short(transform.domain)}`` to ``{_short(transform.codomain)}``"
         example = _example(transform, _inside(name, transform.domain))
-        rows.append((f"``{written}``", _summary(type(transform)), sets, example))
-    columns = ("Transform", "What it does", "From, to", "Example")
-    return list_table(columns, rows, widths="26 26 24 24")
+        rows.append((f"``{written}``", f"{_summary(type(transform))} From {sets}.", example))
+    columns = ("Transform", "What it does", "Example")
+    return list_table(columns, rows, widths="28 42 30")
 
 
 def _inside(name: str, domain: Any) -> Any:
@@ -152,14 +152,14 @@ def _written(name: str, module: Any, examples: dict[str, str]) -> str:
 
 
 def _described(transform: Any) -> str:
-    """Name of a transform, those it is made of in the order in which they act."""
+    """Name of a transform; the parts of one that is composed, in the order in which they act."""
     if isinstance(transform, transforms.ComposeTransform):
         return ", ".join(_described(part) for part in transform.parts)
     if isinstance(transform, transforms.IndependentTransform):
-        return f"{_described(transform.base_transform)} (each element)"
+        return f"{_described(transform.base_transform)} for each element"
     if type(transform).__name__ == "InverseTransform":
-        return f"{_described(transform.transform)}.inv"
-    return type(transform).__name__
+        return f"``{type(transform.transform).__name__}().inv``"
+    return f"``{type(transform).__name__}``"
 
 
 def _short(constraint: Any) -> str:
@@ -167,6 +167,8 @@ def _short(constraint: Any) -> str:
         known = getattr(constraints, name)
         if not inspect.isclass(known) and type(known) is type(constraint) and known == constraint:
             return name
+    if isinstance(constraint, constraints.independent):
+        return f"{_short(constraint.base_constraint)} (each element)"
     return repr(constraint)
 
 

@@ -43,12 +43,17 @@ _PARTS = {
     "marginal_dist",
 }
 _STEPS = {"num_steps", "t"}
-_COMPOSED = {"distribution", "improper", "mixture", "transformed"}
+_COMPOSED = {"censored", "distribution", "hurdle", "improper", "mixture", "transformed"}
 
 
 def public() -> dict[str, Callable[..., Any]]:
     """Every public distribution by name: the classes, and the functions that choose one."""
-    return {name: getattr(dist, name) for name in sorted(set(dist.__all__)) if name[0].isupper()}
+    values = {name: getattr(dist, name) for name in sorted(set(dist.__all__))}
+    return {
+        name: value
+        for name, value in values.items()
+        if (issubclass(value, dist.Distribution) if inspect.isclass(value) else name[0].isupper())
+    }
 
 
 def variants(name: str) -> list[str]:
@@ -69,11 +74,13 @@ def family_of(name: str) -> str | None:
     made = public()[name]
     parameters = set(inspect.signature(made).parameters)
     package = made.__module__.split(".")[1]
-    if parameters & _PARTS or package in _COMPOSED:
-        return "composed"
     if parameters & _STEPS:
         return "time-series"
-    if package in {"discrete", "directional", "multivariate"}:
+    if package in {"directional", "multivariate"}:
+        return package
+    if parameters & _PARTS or package in _COMPOSED:
+        return "composed"
+    if package == "discrete":
         return package
     if package == "continuous":
         return _by_bounds(support_of(name))

@@ -106,9 +106,7 @@ def properties(name: str) -> str:
         if support is not None
         else "",
         "Gives": ", ".join(f"``{each}``" for each in offered),
-        "Draws are differentiable in": ", ".join(
-            f"``{each}``" for each in made.reparametrized_params
-        ),
+        "Differentiable in": ", ".join(f"``{each}``" for each in made.reparametrized_params),
     }
     table = list_table(("Parameter", "Constraint", "Shape"), rows) if rows else ""
     return "\n\n".join(part for part in (table, field_list(fields)) if part)

@@ -105,16 +105,16 @@ PLOTS: dict[str, Plot] = {
         "RelaxedBernoulli(0.9, probs=0.3)",
     ),
     "TruncatedCauchy": curves(
-        -4, 8, "TruncatedCauchy(0, 1, low=-1)", "TruncatedCauchy(3, 1, low=0, high=6)"
+        -4, 8, "TruncatedCauchy(3, 1, low=0, high=6)", "TruncatedCauchy(0, 1, low=-1)"
     ),
     "TruncatedGamma": curves(
-        0, 8, "TruncatedGamma(3, 1, low=1)", "TruncatedGamma(3, 1, low=2, high=4)"
+        0, 8, "TruncatedGamma(3, 1, low=2, high=4)", "TruncatedGamma(3, 1, low=1)"
     ),
     "TruncatedNormal": curves(
         -3,
         5,
-        "TruncatedNormal(0, 1, low=-1)",
         "TruncatedNormal(0, 1, low=0.5, high=2)",
+        "TruncatedNormal(0, 1, low=-1)",
         "TruncatedNormal(3, 1, high=4)",
     ),
     "TruncatedPolyaGamma": curves(0, 2.5, "TruncatedPolyaGamma()"),
