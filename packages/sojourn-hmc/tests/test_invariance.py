@@ -2,12 +2,14 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from invariance import ANY_LAW, COVARIANCE, LAWS, invariance, p_values
 
-from sojourn_hmc import HMC, NUTS
+from sojourn_hmc import HMC, NUTS, SA, BarkerMH
+from sojourn_hmc.sa import fit
 
 # A mass matrix that fits no law: invariance does not depend on it, nor on a good step size.
 DENSE = {"dense_mass": True, "inverse_mass_matrix": COVARIANCE.astype(np.float32)}
@@ -19,13 +21,43 @@ KERNELS = {
     "nuts-dense": lambda: NUTS(ANY_LAW, step_size=0.8, max_tree_depth=4, **DENSE),
     "hmc-diagonal": lambda: HMC(ANY_LAW, step_size=0.8, num_steps=3, **DIAGONAL),
     "hmc-dense": lambda: HMC(ANY_LAW, step_size=0.8, trajectory_length=2.0, **DENSE),
+    "barker-diagonal": lambda: BarkerMH(ANY_LAW, step_size=1.5, **DIAGONAL),
+    "barker-dense": lambda: BarkerMH(ANY_LAW, step_size=1.5, **DENSE),
+    "barker-bimodal": lambda: BarkerMH(ANY_LAW, step_size=1.0, noise="bimodal", **DENSE),
+    "sa-dense": lambda: SA(ANY_LAW, adapt_state_size=6),
+    "sa-diagonal": lambda: SA(ANY_LAW, adapt_state_size=4, dense_mass=False),
 }
+
+
+def set_of_points(kernel):
+    """How a chain of SA begins whose points are exact draws, all of them."""
+
+    def first_state(key, draws, model_args):
+        one = jax.tree.map(lambda leaf: leaf[0], draws)
+        state = kernel.init(key, 0, one, model_args, {})
+        points = jnp.concatenate([draws["x"], draws["y"][:, None]], -1)
+        energies = jax.vmap(ANY_LAW.setup(model_args, {}, None).potential)(draws)
+        adapt_state = state.adapt_state._replace(zs=points, pes=energies)
+        loc, factor = fit(points, kernel.dense_mass)
+        return state._replace(
+            adapt_state=adapt_state._replace(loc=loc, inv_mass_matrix_sqrt=factor)
+        )
+
+    return first_state
 
 
 @functools.cache
 def outcomes(kernel):
     """One program moves the chains of all laws."""
-    return invariance(KERNELS[kernel]())
+    kernel = KERNELS[kernel]()
+    if not isinstance(kernel, SA):
+        return invariance(kernel)
+    return invariance(
+        kernel,
+        num_transitions=12,
+        draws_per_chain=(kernel.adapt_state_size,),
+        first_state=set_of_points(kernel),
+    )
 
 
 @pytest.mark.parametrize("law", LAWS)

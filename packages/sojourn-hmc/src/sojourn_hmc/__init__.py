@@ -3,6 +3,7 @@
 from sojourn_hmc._version import __version__
 from sojourn_hmc.adaptation.saved import Adaptation
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
+from sojourn_hmc.barker import BarkerMH, BarkerMHState
 from sojourn_hmc.diagnostics import (
     SamplingWarning,
     autocorrelation,
@@ -36,13 +37,17 @@ from sojourn_hmc.kinetic import KineticFn
 from sojourn_hmc.low_rank import LowRank
 from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
+from sojourn_hmc.sa import SA, SAAdaptState, SAState
 from sojourn_hmc.target import Potential, PotentialTarget, Setup, Target
 
 __all__ = [
     "HMC",
     "MCMC",
     "NUTS",
+    "SA",
     "Adaptation",
+    "BarkerMH",
+    "BarkerMHState",
     "HMCAdaptState",
     "HMCState",
     "HamiltonianKernel",
@@ -52,6 +57,8 @@ __all__ = [
     "Observation",
     "Potential",
     "PotentialTarget",
+    "SAAdaptState",
+    "SAState",
     "SamplingWarning",
     "Setup",
     "Splitting",

@@ -104,3 +104,35 @@ class PotentialTarget:
 
     def explain(self, position: PyTree, model_args: tuple, model_kwargs: dict) -> str:
         return f"potential_fn gives {self.potential_fn(position)} at the start {position}"
+
+
+def target_of(target: Target | None, potential_fn: Potential | None) -> Target:
+    """Return what a kernel samples, of the two ways to say it.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one of them is given.
+    TypeError
+        If ``target`` lacks a method of `Target`.
+
+    Examples
+    --------
+    >>> type(target_of(None, lambda z: 0.5 * z**2)).__name__
+    'PotentialTarget'
+    """
+    if (target is None) == (potential_fn is None):
+        raise ValueError(
+            "give exactly one of target (an object with check, setup and explain) "
+            "and potential_fn (a function of an unconstrained position)"
+        )
+    if potential_fn is not None:
+        if not callable(potential_fn):
+            raise TypeError(f"potential_fn must be a function of a position, got {potential_fn!r}")
+        return PotentialTarget(potential_fn)
+    if not isinstance(target, Target):
+        raise TypeError(
+            f"{target!r} is not a target: it lacks check, setup or explain. A log density "
+            "goes in as potential_fn=lambda z: -log_density(z)"
+        )
+    return target
