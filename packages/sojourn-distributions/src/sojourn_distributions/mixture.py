@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 
 from sojourn_distributions.arrays import Array, ArrayLike, namespace
 from sojourn_distributions.constraints import Constraint
 from sojourn_distributions.discrete.categorical import CategoricalBase
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.special import logsumexp
 
 __all__ = ["Mixture", "MixtureGeneral", "MixtureSameFamily"]
 

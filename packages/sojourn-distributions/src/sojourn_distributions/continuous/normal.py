@@ -70,7 +70,8 @@ class Normal(LocationScale):
 class LogNormal(TransformedDistribution):
     """Distribution of the exponential of a normal variable.
 
-    The density is ``exp(-z**2 / 2) / (x * scale * sqrt(2 pi))`` with ``z = (log(x) - loc) / scale``.
+    The density is ``exp(-z**2 / 2) / (x * scale * sqrt(2 pi))`` with
+    ``z = (log(x) - loc) / scale``.
 
     Parameters
     ----------

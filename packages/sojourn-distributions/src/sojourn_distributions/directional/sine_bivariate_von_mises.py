@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, namespace
@@ -16,6 +15,7 @@ from sojourn_distributions.directional.angles import bessel_ratio_deficit, log_i
 from sojourn_distributions.directional.von_mises import centered_von_mises
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.parameters import derived_parameter
+from sojourn_distributions.special import logsumexp
 
 __all__ = ["SineBivariateVonMises"]
 

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import i0e, ndtr
+from jax.scipy.special import i0e
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, float_dtype
 from sojourn_distributions.directional.angles import bessel_ratio_deficit, log_i0e, wrap
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.special import ndtr
 
 __all__ = ["VonMises", "centered_von_mises"]
 

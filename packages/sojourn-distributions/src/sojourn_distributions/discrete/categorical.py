@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
@@ -15,7 +14,7 @@ from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose, log_probability
 from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.special import entr
+from sojourn_distributions.special import entr, logsumexp
 
 __all__ = ["Categorical", "CategoricalBase", "CategoricalLogits", "CategoricalProbs", "pick"]
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import log_ndtr
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
@@ -22,6 +21,7 @@ from sojourn_distributions.multivariate.cholesky import (
 )
 from sojourn_distributions.multivariate.normal import MultivariateNormal
 from sojourn_distributions.numerics import ndtri_exp
+from sojourn_distributions.special import log_ndtr
 
 __all__ = ["GaussianCopula", "GaussianCopulaBeta"]
 
