@@ -56,7 +56,7 @@ class _ZeroInflated(Gated):
         both = zero & opens
         log_zero = _log_add(jnp.where(both, log_open, 0.0), jnp.where(both, log_mass, 0.0))
         # A gate of probability 0 adds nothing, but its derivative there is that of the sum.
-        slope = jnp.expm1(jnp.minimum(-jnp.where(zero, log_base, 0.0), _LARGEST_EXPONENT))
+        slope = jnp.exp(jnp.minimum(-jnp.where(zero, log_base, 0.0), _LARGEST_EXPONENT))
         return jnp.where(both, log_zero, log_mass + jnp.where(zero, self.gate * slope, 0.0))
 
     def cdf(self, value: ArrayLike) -> Any:
