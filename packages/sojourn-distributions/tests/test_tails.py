@@ -159,6 +159,30 @@ def test_icdf_from_log_far_below(d, x, x64, jit):
     np.testing.assert_allclose(jit(lambda d, x: d.icdf_from_log(d.log_cdf(x)))(d, x), x, rtol=1e-9)
 
 
+UPPER_TAILS = [
+    (dist.AsymmetricLaplace(0.0, 1.0, 2.0), 900.0, lambda x: -2 * x - np.log(5.0)),
+    (dist.Gamma(2.0, 1.0), 1e3, lambda x: -x + np.log1p(x)),
+    (dist.Gompertz(0.5, 1.0), 7.0, lambda x: -0.5 * np.expm1(x)),
+    (dist.HalfCauchy(1.0), 1e20, stats.halfcauchy.logsf),
+    (dist.InverseGamma(2.0, 1.0), 1e15, lambda x: -2 * np.log(x) - np.log(2)),
+    (dist.Kumaraswamy(2.0, 60.0), 0.999, lambda x: 60 * np.log1p(-(x**2))),
+    (dist.Levy(0.0, 1.0), 1e20, lambda x: 0.5 * np.log(2 / np.pi / x)),
+    (dist.LowerTruncatedPowerLaw(-3.0, 1.0), 1e20, lambda x: -2 * np.log(x)),
+    (dist.StudentT(3.0), 1e10, stats.t(3.0).logsf),
+    (dist.TruncatedNormal(low=30.0), 40.0, lambda x: stats.norm.logsf(x) - stats.norm.logsf(30)),
+    (dist.TruncatedGamma(2.0, low=1e2), 1e3, lambda x: 1e2 - x + np.log((1 + x) / 101)),
+    (dist.Weibull(1.0, 1.5), 1e4, lambda x: -(x**1.5)),
+]
+
+
+@pytest.mark.parametrize(("d", "x", "reference"), UPPER_TAILS, ids=lambda part: type(part).__name__)
+def test_log_survival_far_above(d, x, reference, precision, jit):
+    log_tail, slope = jit(jax.value_and_grad(lambda x, d: d.log_survival(x)))(x, d)
+    x = float(np.asarray(x, log_tail.dtype))
+    np.testing.assert_allclose(log_tail, reference(x), rtol=20 * precision)
+    assert np.isfinite(slope)
+
+
 # By mpmath, at 50 digits.
 @pytest.mark.parametrize(
     ("df", "t", "expected"),

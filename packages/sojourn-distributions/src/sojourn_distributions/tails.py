@@ -179,12 +179,13 @@ def gamma_log_quantile(log_q: Any, log_p: Any, concentration: Any) -> Any:
     z = jnp.where(lower, -1, 1) * _normal_bound(jnp.where(lower, log_q, log_p))
     root = 1 - 1 / (9 * a) + z / (3 * jnp.sqrt(a))
     approached = jnp.log(a) + 3 * jnp.log(jnp.maximum(root, 1e-6))
+    # Above, with a <= 1 the tail is at most exp(-x); the search must not begin below the solution.
+    beyond = jnp.log(-jnp.where(lower, -1.0, log_p))
+    start = jnp.where(lower | (a > 1), jnp.maximum(bound, approached), beyond)
 
     def log_tail(s: Any, a: Any, lower: Any) -> tuple[Any, Any]:
         log_density, below, above = _gamma_tails(s, a)
         tail = jnp.where(lower, below, above)
         return tail, jnp.where(lower, 1, -1) * jnp.exp(log_density - tail)
 
-    return solve_log_tail(
-        log_tail, jnp.maximum(bound, approached), jnp.where(lower, log_q, log_p), a, lower
-    )
+    return solve_log_tail(log_tail, start, jnp.where(lower, log_q, log_p), a, lower)

@@ -118,6 +118,11 @@ class Gamma(Distribution):
         x = self.rate * jnp.where(inside, value, 1.0)
         return jnp.where(inside, gamma_log_tails(x, self.concentration)[0], -jnp.inf)
 
+    def log_survival(self, value: ArrayLike) -> Any:
+        inside = jnp.greater(value, 0)
+        x = self.rate * jnp.where(inside, value, 1.0)
+        return jnp.where(inside, gamma_log_tails(x, self.concentration)[1], 0.0)
+
     def icdf(self, q: ArrayLike) -> Any:
         return self._quantile(jnp.log(q), jnp.log1p(-q))
 
@@ -226,6 +231,11 @@ class InverseGamma(Distribution):
         x = jnp.where(inside, value, 1.0)
         log_tail = gamma_log_tails(self.rate / x, self.concentration)[1]
         return jnp.where(inside, log_tail, -jnp.inf)
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        inside = jnp.greater(value, 0)
+        x = jnp.where(inside, value, 1.0)
+        return jnp.where(inside, gamma_log_tails(self.rate / x, self.concentration)[0], 0.0)
 
     def icdf(self, q: ArrayLike) -> Any:
         reciprocal = gamma_log_quantile(jnp.log1p(-q), jnp.log(q), self.concentration)

@@ -63,8 +63,10 @@ class Gompertz(Distribution):
         return jnp.where(inside, log_density, -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
-        age = self.rate * jnp.maximum(value, 0.0)
-        return -jnp.expm1(-self.concentration * jnp.expm1(age))
+        return -jnp.expm1(self.log_survival(value))
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        return -self.concentration * jnp.expm1(self.rate * jnp.maximum(value, 0.0))
 
     def icdf(self, q: ArrayLike) -> Any:
         return jnp.log1p(-jnp.log1p(-q) / self.concentration) / self.rate

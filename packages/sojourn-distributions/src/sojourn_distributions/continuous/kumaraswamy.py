@@ -77,10 +77,10 @@ class Kumaraswamy(Distribution):
         return log_density + jnp.log(a) + jnp.log(b)
 
     def cdf(self, value: ArrayLike) -> Any:
-        rest = self._rest(jnp.clip(value, 0.0, 1.0))
-        positive = jnp.greater(rest, 0)
-        log_rest = self.concentration0 * jnp.log(jnp.where(positive, rest, 1.0))
-        return jnp.where(positive, -jnp.expm1(log_rest), 1.0)
+        return -jnp.expm1(self.log_survival(value))
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        return log_power(self._rest(jnp.clip(value, 0.0, 1.0)), self.concentration0)
 
     def icdf(self, q: ArrayLike) -> Any:
         return self._quantile(jnp.log1p(-q))

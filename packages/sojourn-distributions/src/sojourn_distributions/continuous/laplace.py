@@ -75,17 +75,16 @@ class SoftLaplace(LocationScale):
 
     _symmetric = True
     _standard_variance = math.pi**2 / 4
+    # log(pi) + E log cosh z, the latter being log 2.
+    _standard_entropy = math.log(2 * math.pi)
 
     def __init__(
         self, loc: ArrayLike, scale: ArrayLike, *, validate_args: bool | None = None
     ) -> None:
         super().__init__(loc, scale, validate_args=validate_args)
 
-    # The entropy of the density sech(z) / pi: log(pi) + E[log cosh z] = log(2 pi).
-    _standard_entropy = math.log(2 * math.pi)
-
     def _noise(self, key: Array, shape: Shape) -> Any:
-        # The half of |log| keeps both tails at full precision.
+        # By size and sign, so that both tails are drawn as far out.
         magnitude, sign = jax.random.split(key)
         tail = jax.random.uniform(magnitude, shape, self._dtype, minval=jnp.finfo(self._dtype).tiny)
         size = -jnp.log(jnp.tan(0.25 * math.pi * tail))
@@ -197,6 +196,13 @@ class AsymmetricLaplace(LocationScale):
         below = jnp.log(left / (left + right)) + jnp.minimum(z, 0.0) / left
         above = right / (left + right) * jnp.exp(-jnp.maximum(z, 0.0) / right)
         return jnp.where(z < 0, below, jnp.log1p(-above))
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        z = self._standardize(value)
+        left, right = self._decay
+        above = jnp.log(right / (left + right)) - jnp.maximum(z, 0.0) / right
+        below = left / (left + right) * jnp.exp(jnp.minimum(z, 0.0) / left)
+        return jnp.where(z < 0, jnp.log1p(-below), above)
 
     def _standard_icdf(self, q: Any) -> Any:
         left, right = self._decay

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import erfc
+from jax.scipy.special import erf, erfc
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
@@ -63,6 +63,12 @@ class Levy(LocationScale):
         inside = jnp.greater(z, 0)
         log_tail = log_ndtr(-1 / jnp.sqrt(jnp.where(inside, z, 1.0)))
         return jnp.where(inside, math.log(2.0) + log_tail, -jnp.inf)
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        z = self._standardize(value)
+        inside = jnp.greater(z, 0)
+        log_tail = jnp.log(erf(jnp.sqrt(0.5 / jnp.where(inside, z, 1.0))))
+        return jnp.where(inside, log_tail, 0.0)
 
     def _standard_icdf(self, q: Any) -> Any:
         return 1 / jnp.square(ndtri(0.5 * q))

@@ -68,7 +68,10 @@ class Pareto(TransformedDistribution):
         return jnp.where(inside, log_density, -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
-        return -jnp.expm1(-self.alpha * self._log_ratio(value)[1])
+        return -jnp.expm1(self.log_survival(value))
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        return -self.alpha * self._log_ratio(value)[1]
 
     def icdf(self, q: ArrayLike) -> Any:
         return self.scale * jnp.exp(-jnp.log1p(-q) / self.alpha)

@@ -61,6 +61,9 @@ class LowerTruncatedPowerLaw(Distribution):
     def cdf(self, value: ArrayLike) -> Any:
         return self._pareto.cdf(value)
 
+    def log_survival(self, value: ArrayLike) -> Any:
+        return self._pareto.log_survival(value)
+
     def icdf(self, q: ArrayLike) -> Any:
         return self._pareto.icdf(q)
 

@@ -132,13 +132,21 @@ class Truncated(Distribution):
         return self._clip(self._quantile(log_below, log_above))
 
     def cdf(self, value: ArrayLike) -> Any:
+        return jnp.exp(self.log_cdf(value))
+
+    def log_cdf(self, value: ArrayLike) -> Any:
         clipped = self._clip(value)
-        below_low, above_low, _, _ = self._at_bounds()
-        below, above = self._log_tails(clipped)
-        log_part = self._log_difference(below_low, above_low, below, above)
         low, _ = self._bounds
+        log_part = self._log_difference(*self._at_bounds()[:2], *self._log_tails(clipped))
         positive = True if low is None else jnp.greater(clipped, low)
-        return jnp.where(positive, jnp.exp(log_part - self._log_mass()), 0.0)
+        return jnp.where(positive, jnp.minimum(log_part - self._log_mass(), 0.0), -jnp.inf)
+
+    def log_survival(self, value: ArrayLike) -> Any:
+        clipped = self._clip(value)
+        _, high = self._bounds
+        log_part = self._log_difference(*self._log_tails(clipped), *self._at_bounds()[2:])
+        positive = True if high is None else jnp.less(clipped, high)
+        return jnp.where(positive, jnp.minimum(log_part - self._log_mass(), 0.0), -jnp.inf)
 
     def icdf(self, q: ArrayLike) -> Any:
         return self._icdf_from_logs(jnp.log(q), jnp.log1p(-q))

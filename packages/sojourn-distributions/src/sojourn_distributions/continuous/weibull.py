@@ -73,6 +73,9 @@ class Weibull(Distribution):
     def cdf(self, value: ArrayLike) -> Any:
         return -jnp.expm1(-self._hazard(value))
 
+    def log_survival(self, value: ArrayLike) -> Any:
+        return -self._hazard(value)
+
     def icdf(self, q: ArrayLike) -> Any:
         return self._quantile(-jnp.log1p(-q))
 
