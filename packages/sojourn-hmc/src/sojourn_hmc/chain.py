@@ -108,11 +108,10 @@ def require_same_types(before: Any, after: Any) -> None:
         "a kernel's sample() must return a state with the structure, shapes and dtypes of the one "
         "that it is given, and init() make such a state"
     )
-    if jax.tree.structure(before) != jax.tree.structure(after):
-        raise TypeError(
-            f"the state was {jax.tree.structure(before)} and becomes {jax.tree.structure(after)}: "
-            f"{advice}"
-        )
+    old_structure: Any = jax.tree.structure(before)
+    new_structure: Any = jax.tree.structure(after)
+    if old_structure != new_structure:
+        raise TypeError(f"the state was {old_structure} and becomes {new_structure}: {advice}")
     leaves = jax.tree_util.tree_leaves_with_path(before)
     changed = [
         f"{jax.tree_util.keystr(path)} was {_type_in_words(old)} and becomes {_type_in_words(new)}"
