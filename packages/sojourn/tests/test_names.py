@@ -25,10 +25,12 @@ NAMES = {
     "plate plate_stack prng_key sample subsample",
     "sojourn.handlers": "block condition do infer_config lift mask replay scale scope seed "
     "substitute trace uncondition",
-    "sojourn.infer": "HMC MCMC NUTS init_to_median init_to_sample init_to_uniform init_to_value "
-    "log_density",
+    "sojourn.infer": "BarkerMH HMC MCMC NUTS SA init_to_median init_to_sample init_to_uniform "
+    "init_to_value log_density",
     "sojourn.infer.mcmc": "MCMC MCMCKernel",
     "sojourn.infer.hmc": "HMC NUTS HMCState",
+    "sojourn.infer.sa": "SA SAAdaptState SAState",
+    "sojourn.infer.barker": "BarkerMH BarkerMHState",
     "sojourn.infer.initialization": "init_to_median init_to_sample init_to_uniform init_to_value",
     "sojourn.infer.util": "log_density",
     "sojourn.diagnostics": "effective_sample_size hpdi print_summary split_gelman_rubin summary",

@@ -2,6 +2,7 @@
 
 from sojourn_hmc import MCMC, MCMCKernel, Target
 from sojourn_infer._version import __version__
+from sojourn_infer.barker import BarkerMH
 from sojourn_infer.density import log_density
 from sojourn_infer.initialization import (
     init_to_median,
@@ -10,12 +11,15 @@ from sojourn_infer.initialization import (
     init_to_value,
 )
 from sojourn_infer.kernels import HMC, NUTS
+from sojourn_infer.sa import SA
 from sojourn_infer.target import ModelTarget
 
 __all__ = [
     "HMC",
     "MCMC",
     "NUTS",
+    "SA",
+    "BarkerMH",
     "MCMCKernel",
     "ModelTarget",
     "Target",

@@ -1,10 +1,12 @@
 """Inference: the MCMC driver and its kernels, from `sojourn_infer` and `sojourn_hmc`."""
 
-from sojourn.infer import hmc, initialization, inspect, mcmc, util
+from sojourn.infer import barker, hmc, initialization, inspect, mcmc, sa, util
 from sojourn_infer import (
     HMC,
     MCMC,
     NUTS,
+    SA,
+    BarkerMH,
     MCMCKernel,
     init_to_median,
     init_to_sample,
@@ -17,7 +19,10 @@ __all__ = [
     "HMC",
     "MCMC",
     "NUTS",
+    "SA",
+    "BarkerMH",
     "MCMCKernel",
+    "barker",
     "hmc",
     "init_to_median",
     "init_to_sample",
@@ -27,5 +32,6 @@ __all__ = [
     "inspect",
     "log_density",
     "mcmc",
+    "sa",
     "util",
 ]
