@@ -208,6 +208,35 @@ def test_watched_fields_are_shown_if_they_are_asked_for():
     assert mcmc.get_extra_fields()["far"].shape == (500,)
 
 
+def test_a_funnel_tells_of_divergences_and_energies():
+    """Neal's: nine values of which the scale is the exponential of a tenth."""
+    kernel = NUTS(
+        potential_fn=lambda z: (
+            z["v"] ** 2 / 18 + 4.5 * z["v"] + 0.5 * jnp.sum(z["x"] ** 2) * jnp.exp(-z["v"])
+        )
+    )
+    mcmc = MCMC(kernel, num_warmup=300, num_samples=1000, num_chains=2, progress_bar=False)
+    start = {"v": np.zeros(2, np.float32), "x": np.ones((2, 9), np.float32)}
+    with pytest.warns(SamplingWarning) as caught:
+        mcmc.run(KEY, init_params=start)
+    text = str(caught[0].message)
+    assert "transitions diverged" in text and "E-BFMI is below 0.3 (chain" in text
+    assert "effective sample size is below 200" in text and "(v " in text
+    assert set(mcmc.get_extra_fields()) == {"diverging"}
+
+
+def test_trees_that_are_cut_off():
+    kernel = NUTS(
+        potential_fn=lambda z: 0.5 * jnp.sum(z**2),
+        step_size=0.05,
+        max_tree_depth=(6, 3),
+        adapt_step_size=False,
+    )
+    mcmc = MCMC(kernel, num_warmup=0, num_samples=200, progress_bar=False)
+    with pytest.warns(SamplingWarning, match=r"200 of 200 trajectories .* of depth 3 \(7 steps\)"):
+        mcmc.run(KEY, init_params=np.zeros(3, np.float32))
+
+
 def test_deterministic_values_are_not_judged():
     kernel = NUTS(potential_fn=lambda z: 0.5 * jnp.sum(z["x"] ** 2))
     mcmc = MCMC(

@@ -23,6 +23,7 @@ from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.kinetic import CustomKinetic, KineticFn
 from sojourn_hmc.mass_matrix import Metric
 from sojourn_hmc.phase_space import Hamiltonian
+from sojourn_hmc.problems import divergences, low_energy_information
 from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start
 from sojourn_hmc.target import Potential, PotentialTarget, Target
 from sojourn_hmc.transition import BuildTrajectory, transition, transition_keys
@@ -188,6 +189,15 @@ class HamiltonianKernel(MCMCKernel):
     def default_fields(self) -> tuple[str, ...]:
         """The position, and whether the transition to it diverged."""
         return ("z", "diverging")
+
+    @property
+    def watched_fields(self) -> tuple[str, ...]:
+        """What tells of divergences and of energies that hardly change."""
+        return ("diverging", "energy")
+
+    def find_problems(self, fields: dict[str, np.ndarray]) -> list[str]:
+        """Look for divergences and a low E-BFMI; see `MCMCKernel.find_problems`."""
+        return [*divergences(fields["diverging"]), *low_energy_information(fields["energy"])]
 
     def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
         """Ask the target whether it can be sampled."""

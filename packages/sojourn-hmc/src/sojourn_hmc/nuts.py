@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from sojourn_hmc.adaptation.saved import Adaptation
 from sojourn_hmc.adaptation.warmup import Warmup, WarmupSettings
@@ -16,6 +17,7 @@ from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
 from sojourn_hmc.integrator import Splitting, velocity_verlet
 from sojourn_hmc.kinetic import KineticFn
 from sojourn_hmc.phase_space import Hamiltonian
+from sojourn_hmc.problems import saturated_trees
 from sojourn_hmc.target import Potential, Target
 from sojourn_hmc.transition import BuildTrajectory
 from sojourn_hmc.tree import nuts_trajectory
@@ -111,6 +113,18 @@ class NUTS(HamiltonianKernel):
     def initial_trajectory_length(self) -> float | None:
         """None: a trajectory ends where it turns."""
         return None
+
+    @property
+    def watched_fields(self) -> tuple[str, ...]:
+        """Also what tells of trees that end before their trajectory turns."""
+        return (*super().watched_fields, "num_steps")
+
+    def find_problems(self, fields: dict[str, np.ndarray]) -> list[str]:
+        """Look for saturated trees too; see `MCMCKernel.find_problems`."""
+        return [
+            *super().find_problems(fields),
+            *saturated_trees(fields["num_steps"], self._depths[1]),
+        ]
 
     def trajectory_builder(self, hamiltonian: Hamiltonian, state: HMCState) -> BuildTrajectory:
         """Doubling until a turn, at most to the depth of the phase the chain is in."""
