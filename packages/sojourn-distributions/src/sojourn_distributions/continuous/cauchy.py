@@ -82,6 +82,9 @@ class HalfCauchy(Distribution):
     def cdf(self, value: ArrayLike) -> Any:
         return 2 / math.pi * jnp.arctan(jnp.maximum(value, 0.0) / self.scale)
 
+    def log_survival(self, value: ArrayLike) -> Any:
+        return jnp.log(2 / math.pi * jnp.arctan2(self.scale, jnp.maximum(value, 0.0)))
+
     def icdf(self, q: ArrayLike) -> Any:
         return self.scale * jnp.tan(0.5 * math.pi * q)
 
