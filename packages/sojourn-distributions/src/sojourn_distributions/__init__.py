@@ -37,6 +37,7 @@ from sojourn_distributions.hurdle import (
     HurdleProbs,
 )
 from sojourn_distributions.improper import Delta, ImproperUniform, Unit
+from sojourn_distributions.kl import kl_divergence
 from sojourn_distributions.mixture import Mixture, MixtureGeneral, MixtureSameFamily
 from sojourn_distributions.multivariate import *  # noqa: F403 -- listed by multivariate.__all__
 from sojourn_distributions.transformed import TransformedDistribution
@@ -69,6 +70,7 @@ __all__ = [
     "biject_to",
     "constraints",
     "enable_validation",
+    "kl_divergence",
     "transforms",
     "validation_enabled",
 ]
