@@ -1,5 +1,7 @@
 """Leapfrog: reversible, volume preserving, of second order, for any potential and metric."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,11 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sojourn_hmc.differentiate import value_and_gradient
-from sojourn_hmc.integrator import velocity_verlet
+from sojourn_hmc.integrator import (
+    Splitting,
+    three_stage,
+    three_stage_minimum_error,
+    two_stage,
+    two_stage_minimum_error,
+    velocity_verlet,
+)
 from sojourn_hmc.mass_matrix import MassMatrix
 from sojourn_hmc.phase_space import PhasePoint
 
 DIM = 3
+INTEGRATORS = {
+    "verlet": velocity_verlet,
+    "two-stage": two_stage,
+    "two-stage-minimum-error": two_stage_minimum_error,
+    "three-stage": three_stage,
+    "three-stage-minimum-error": three_stage_minimum_error,
+}
 # Where the step is stable for this potential: an exploding trajectory is reversed only up to
 # rounding errors that explode as well.
 finite = st.floats(-1.0, 1.0)
@@ -51,61 +67,122 @@ def point(position, momentum):
     return PhasePoint(position, jnp.array(momentum), *GRADIENT(position))
 
 
-@jax.jit
-def steps(mass_matrix, start, step_size, count):
+@functools.partial(jax.jit, static_argnums=4)
+def steps(mass_matrix, start, step_size, count, integrator=velocity_verlet):
     return jax.lax.fori_loop(
-        0, count, lambda _, p: velocity_verlet(GRADIENT, mass_matrix, p, step_size), start
+        0, count, lambda _, p: integrator(GRADIENT, mass_matrix, p, step_size), start
     )
 
 
-@jax.jit
-@jax.jacfwd
-def flow_jacobian(state, mass_matrix, step_size):
+@functools.partial(jax.jit, static_argnums=3)
+@functools.partial(jax.jacfwd, argnums=0)
+def flow_jacobian(state, mass_matrix, step_size, integrator):
     start = PhasePoint(state[:DIM], state[DIM:], *GRADIENT(state[:DIM]))
-    end = velocity_verlet(GRADIENT, mass_matrix, start, step_size)
+    end = integrator(GRADIENT, mass_matrix, start, step_size)
     return jnp.concatenate([end.position, end.momentum])
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(vectors, vectors, step_sizes, st.sampled_from(["diagonal", "dense"]))
-def test_reversal_of_time_leads_back(position, momentum, step_size, kind):
+@given(
+    vectors,
+    vectors,
+    step_sizes,
+    st.sampled_from(["diagonal", "dense"]),
+    st.sampled_from(list(INTEGRATORS.values())),
+)
+def test_reversal_of_time_leads_back(position, momentum, step_size, kind, integrator):
     with jax.enable_x64(True):
         start = point(position, momentum)
-        there = steps(metric(kind), start, step_size, 5)
-        back = steps(metric(kind), there, -step_size, 5)
+        there = steps(metric(kind), start, step_size, 5, integrator)
+        back = steps(metric(kind), there, -step_size, 5, integrator)
         for a, b in zip(start, back, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
-@given(vectors, vectors, step_sizes, st.sampled_from(["diagonal", "dense"]))
-def test_volume_is_preserved(position, momentum, step_size, kind):
+@given(vectors, vectors, step_sizes, st.sampled_from(list(INTEGRATORS.values())))
+def test_volume_is_preserved(position, momentum, step_size, integrator):
     with jax.enable_x64(True):
-        jacobian = flow_jacobian(jnp.array([*position, *momentum]), metric(kind), step_size)
+        state = jnp.array([*position, *momentum])
+        jacobian = flow_jacobian(state, metric("dense"), step_size, integrator)
         np.testing.assert_allclose(jnp.linalg.det(jacobian), 1.0, rtol=1e-10)
 
 
-def test_energy_error_is_of_second_order(mass_matrix):
+@pytest.mark.parametrize("integrator", INTEGRATORS.values(), ids=INTEGRATORS)
+def test_energy_error_is_of_second_order(integrator):
+    mass_matrix = metric("dense")
+
     def energy(p):
         return p.potential_energy + mass_matrix.kinetic_energy(p.momentum)
 
     start = point([0.3, -0.5, 0.2], [0.7, 0.1, -0.4])
     errors = [
-        abs(float(energy(steps(mass_matrix, start, 0.2 / n, 5 * n)) - energy(start)))
+        abs(float(energy(steps(mass_matrix, start, 0.2 / n, 5 * n, integrator)) - energy(start)))
         for n in (8, 16)
     ]
     assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.1)
 
 
-@pytest.mark.parametrize(("step_size", "stable"), [(1.99, True), (2.01, False)])
-def test_stability_edge_on_the_oscillator(step_size, stable):
+# The edge of stability of h w on an oscillator of frequency w.
+EDGES = {
+    "verlet": 2.0,
+    "two-stage": 2.6342,
+    "two-stage-minimum-error": 2.5531,
+    "three-stage": 4.6619,
+    "three-stage-minimum-error": 4.5838,
+}
+
+
+@pytest.mark.parametrize(("side", "stable"), [(0.998, True), (1.002, False)])
+@pytest.mark.parametrize("integrator", INTEGRATORS)
+def test_stability_edge_on_the_oscillator(integrator, side, stable):
     gradient = value_and_gradient(lambda q: 0.5 * jnp.sum(q**2))
     unit = MassMatrix.from_inverse(jnp.ones(1))
     start = PhasePoint(jnp.ones(1), jnp.zeros(1), *gradient(jnp.ones(1)))
-    end = jax.lax.fori_loop(
-        0, 1000, lambda _, p: velocity_verlet(gradient, unit, p, step_size), start
-    )
+    step_size = side * EDGES[integrator]
+    take = INTEGRATORS[integrator]
+    end = jax.lax.fori_loop(0, 2000, lambda _, p: take(gradient, unit, p, step_size), start)
     assert (abs(float(end.position[0])) < 100) == stable
+
+
+def test_more_stages_make_a_smaller_error_at_equal_cost():
+    """The worst energy error on an oscillator over steps up to 1 per gradient (Blanes et al.)."""
+    gradient = value_and_gradient(lambda q: 0.5 * jnp.sum(q**2))
+    unit = MassMatrix.from_inverse(jnp.ones(1))
+
+    def worst_error(integrator):
+        """Mean of the energy error over exact draws, by the one-step matrix."""
+
+        def flow(state, step_size):
+            start = PhasePoint(state[:1], state[1:], *gradient(state[:1]))
+            end = integrator(gradient, unit, start, step_size)
+            return jnp.concatenate([end.position, end.momentum])
+
+        step_sizes = integrator.num_gradients * jnp.linspace(0.05, 1, 20)
+        matrices = jax.jit(jax.vmap(jax.jacfwd(flow), (None, 0)))(jnp.zeros(2), step_sizes)
+        a, b, c = matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 0]
+        return float(jnp.max((b + c) ** 2 / (2 * (1 - a**2))))
+
+    worst = {name: worst_error(each) for name, each in INTEGRATORS.items()}
+    expected = {
+        "verlet": 4.17e-2,
+        "two-stage": 3.99e-4,
+        "two-stage-minimum-error": 1.85e-2,
+        "three-stage": 7.42e-5,
+        "three-stage-minimum-error": 2.97e-3,
+    }
+    for name, error in worst.items():
+        assert error == pytest.approx(expected[name], rel=0.1), name
+
+
+def test_a_splitting_that_cannot_be_reversed_is_refused():
+    for kicks, drifts, message in (
+        ((0.5, 0.5), (0.5, 0.5), "one kick more"),
+        ((0.4, 0.6), (1.0,), "do not read the same backwards"),
+        ((0.4, 0.4), (1.0,), "must sum to 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Splitting(kicks, drifts)
 
 
 def test_the_known_potential_and_gradient_are_those_of_the_position(mass_matrix):

@@ -42,10 +42,9 @@ class LowRank(NamedTuple):
     def dense(self) -> jax.Array:
         """The whole matrix ``(D, D)``, to be looked at."""
         size = self.scale.shape[0]
-        inner = jnp.eye(size, dtype=self.scale.dtype) + (self.vectors * (self.values - 1)) @ (
-            self.vectors.T
-        )
-        return self.scale[:, None] * inner * self.scale
+        identity = jnp.eye(size, dtype=self.scale.dtype)
+        inner = identity + (self.vectors * (self.values - 1)[None, :]) @ self.vectors.T
+        return self.scale[:, None] * inner * self.scale[None, :]
 
 
 def factors(inverse: LowRank) -> tuple[LowRank, LowRank]:

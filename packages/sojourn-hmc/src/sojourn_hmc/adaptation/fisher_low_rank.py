@@ -72,10 +72,10 @@ def geometric_mean(a: jax.Array, b: jax.Array) -> jax.Array:
     [1.0, 2.0, 4.0]
     """
     values, vectors = _eigh(b)
-    root = (vectors * jnp.sqrt(values)) @ vectors.T
-    inverse_root = (vectors / jnp.sqrt(values)) @ vectors.T
+    root = (vectors * jnp.sqrt(values)[None, :]) @ vectors.T
+    inverse_root = (vectors / jnp.sqrt(values)[None, :]) @ vectors.T
     values, vectors = _eigh(root @ a @ root)
-    middle = (vectors * jnp.sqrt(values)) @ vectors.T
+    middle = (vectors * jnp.sqrt(values)[None, :]) @ vectors.T
     return inverse_root @ middle @ inverse_root
 
 
@@ -99,7 +99,7 @@ def leading_directions(rows: jax.Array, rank: int) -> jax.Array:
     _, weights = jnp.linalg.eigh(rows @ rows.T)
     directions = rows.T @ weights[:, ::-1][:, :rank]
     norms = jnp.sqrt(jnp.sum(directions**2, 0))
-    return directions / jnp.where(norms > 0, norms, 1.0)
+    return directions / jnp.where(norms > 0, norms, 1.0)[None, :]
 
 
 def low_rank_estimate(
@@ -120,19 +120,19 @@ def low_rank_estimate(
     rows = weights[:, None]
 
     def center(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        centered = rows * (x - jnp.sum(rows * x, 0) / count)
+        centered = rows * (x - jnp.sum(rows * x, 0, keepdims=True) / count)
         return centered, jnp.sum(centered**2, 0) / count
 
     x, variance_x = center(positions)
     a, variance_a = center(gradients)
     scale = jnp.clip((variance_x / variance_a) ** 0.25, SMALLEST**0.5, LARGEST**0.5)
-    x, a = x / scale, a * scale
+    x, a = x / scale[None, :], a * scale[None, :]
     # In turns, so that the leading directions of both come first.
     in_turns = jnp.stack([leading_directions(x, rank), leading_directions(a, rank)], 2)
     basis, _ = jnp.linalg.qr(in_turns.reshape(x.shape[1], -1))
     # In more directions than that, draws or gradients would seem not to vary at all in some.
-    known = jnp.arange(basis.shape[1]) < count / DRAWS_PER_DIRECTION
-    basis = jnp.where(known, basis, 0.0)
+    known = jnp.arange(basis.shape[1], dtype=count.dtype) < count / DRAWS_PER_DIRECTION
+    basis = jnp.where(known[None, :], basis, 0.0)
     ridge = RIDGE / count * jnp.eye(basis.shape[1], dtype=basis.dtype)
 
     def covariance(y: jax.Array) -> jax.Array:
@@ -145,7 +145,7 @@ def low_rank_estimate(
     kept = strength[strongest] > jnp.log(CUTOFF)
     return LowRank(
         scale,
-        jnp.where(kept, basis @ vectors[:, strongest], 0.0),
+        jnp.where(kept[None, :], basis @ vectors[:, strongest], 0.0),
         jnp.where(kept, values[strongest], 1.0),
     )
 
