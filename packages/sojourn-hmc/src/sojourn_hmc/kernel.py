@@ -44,11 +44,11 @@ class MCMCKernel(ABC):
     ...         accept_prob = jnp.exp(self.potential_fn(u) - self.potential_fn(proposal))
     ...         accepted = jax.random.uniform(key_accept) < accept_prob
     ...         return MHState(jnp.where(accepted, proposal, u), rng_key)
-    >>> kernel = MetropolisHastings(lambda x: (x - 2) ** 2)
-    >>> mcmc = MCMC(kernel, num_warmup=1000, num_samples=1000, progress_bar=False)
+    >>> kernel = MetropolisHastings(lambda x: (x - 2) ** 2, step_size=2.0)
+    >>> mcmc = MCMC(kernel, num_warmup=1000, num_samples=2000, progress_bar=False)
     >>> mcmc.run(jax.random.key(0), init_params=1.0)
     >>> mcmc.get_samples().shape
-    (1000,)
+    (2000,)
     """
 
     @property
