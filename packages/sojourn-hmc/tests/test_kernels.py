@@ -58,6 +58,7 @@ def z_score(draws, expected):
     return (draws.mean() - expected) / error
 
 
+@pytest.mark.filterwarnings("ignore:.*trajectories reached the largest tree")
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("target", TARGETS)
 def test_closed_forms(target, kernel):
