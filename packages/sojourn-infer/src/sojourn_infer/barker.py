@@ -34,12 +34,12 @@ class BarkerMH(sojourn_hmc.BarkerMH):
     >>> from sojourn_infer import MCMC, BarkerMH
     >>> from sojourn_primitives import sample
     >>> def model(y):
-    ...     x = sample("x", dist.Normal(0.0, 1.0).expand([10]))
+    ...     x = sample("x", dist.Normal(0.0, 1.0).expand([3]))
     ...     sample("y", dist.Normal(x, 1.0), obs=y)
-    >>> mcmc = MCMC(BarkerMH(model), num_warmup=1000, num_samples=1000, progress_bar=False)
-    >>> mcmc.run(jax.random.key(0), y=jnp.ones(10))
+    >>> mcmc = MCMC(BarkerMH(model), num_warmup=1000, num_samples=4000, progress_bar=False)
+    >>> mcmc.run(jax.random.key(0), y=jnp.ones(3))
     >>> mcmc.get_samples()["x"].shape
-    (1000, 10)
+    (4000, 3)
     """
 
     def __init__(
