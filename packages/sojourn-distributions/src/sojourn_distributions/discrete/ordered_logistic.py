@@ -33,8 +33,8 @@ class OrderedLogistic(CategoricalBase):
     --------
     >>> import numpy as np
     >>> import sojourn_distributions as dist
-    >>> dist.OrderedLogistic(0.0, np.array([-1.0, 1.0])).probs.round(2)
-    Array([0.27, 0.46, 0.27], dtype=float32)
+    >>> np.asarray(dist.OrderedLogistic(0.0, np.array([-1.0, 1.0])).probs).round(2)
+    array([0.27, 0.46, 0.27], dtype=float32)
     """
 
     arg_constraints: ClassVar = {

@@ -14,11 +14,13 @@ counts given their sum, the beta-binomial and its kin negative binomial ones giv
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 
 from sojourn_distributions.arrays import float_dtype
@@ -81,48 +83,69 @@ def within(value: Any, low: Any = 0, high: Any = None) -> tuple[Any, Any]:
     return inside, jnp.where(inside, value, low)
 
 
-@jax.jit
-def excess(x: Any) -> Any:
+# The excess of 0, ..., 9: counts are integers, and a look-up spares the gamma function.
+_SMALL = np.array([math.lgamma(k + 1) - (k * math.log(k) if k else 0) + k for k in range(10)])
+
+
+@functools.partial(jax.jit, static_argnames="dtype")
+def excess(x: Any, dtype: Any = None) -> Any:
     """Compute ``log(gamma(x + 1)) - x log(x) + x`` for ``x >= 0``; its value at 0 is 0."""
-    (x,) = _floats(x)
+    dtype = float_dtype(x) if dtype is None else dtype
+    integer = not jnp.issubdtype(jnp.result_type(x), jnp.floating)
+    index, x = x, jnp.asarray(x, dtype)
     large = x >= 10
     z = jnp.where(large, x, 10.0)
     series = 0.5 * (_LOG_2PI + jnp.log(z)) + _polynomial(_STIRLING, 1 / (z * z)) / z
-    # Neither branch sees an argument of the other: its derivative there may be infinite.
-    small = (x > 0) & ~large
-    y = jnp.where(small, x, 1.0)
-    exact = gammaln(y + 1) - y * jnp.log(y) + y
-    return jnp.where(large, series, jnp.where(small, exact, 0.0))
+    if integer:
+        small = jnp.asarray(_SMALL, dtype)[jnp.clip(index, 0, 9)]
+    else:
+        # Neither branch sees an argument of the other: its derivative there may be infinite.
+        inside = (x > 0) & ~large
+        y = jnp.where(inside, x, 1.0)
+        small = jnp.where(inside, gammaln(y + 1) - y * jnp.log(y) + y, 0.0)
+    return jnp.where(large, series, small)
 
 
-def _deviance(x: Any, m: Any, log_m: Any) -> Any:
-    """Deviance of x from a mean that is given as such, and in logs for where it underflows."""
+def _combine(x: Any, m: Any, log_ratio: Any) -> Any:
+    """Deviance of x from m, by a series where they are close and from ``log(x / m)`` elsewhere."""
     v = (m - x) / (m + x)
     near = jnp.abs(v) < 0.1
     v = jnp.where(near, v, 0.0)
     series = (m - x) * v - 2 * x * v**3 * _polynomial(_ATANH, v * v)
-    positive = jnp.where(x > 0, x, 1.0)
-    normal = m > jnp.finfo(m.dtype).tiny
-    log_ratio = jnp.where(
-        normal, jnp.log(positive / jnp.where(normal, m, 1.0)), jnp.log(positive) - log_m
-    )
     far = jnp.where(x > 0, x * jnp.where(x > 0, log_ratio, 0.0), 0.0) + (m - x)
     return jnp.where(near, series, far)
 
 
+def _ratio(x: Any, m: Any) -> tuple[Any, Any]:
+    """Whether neither is 0, and then x / m, else 1."""
+    both = (x > 0) & (m > 0)
+    ratio = jnp.where(both, x, 1.0) / jnp.where(both, m, 1.0)
+    return both, jnp.minimum(ratio, jnp.finfo(ratio.dtype).max)
+
+
+def _is_zero(tangent: Any) -> bool:
+    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)
+
+
 @jax.custom_jvp
 def _deviance_from_mean(x: Any, m: Any) -> Any:
-    return _deviance(x, m, jnp.where(m > 0, jnp.log(m), -jnp.inf))
+    both, ratio = _ratio(x, m)
+    return _combine(x, m, jnp.where(both, jnp.log(ratio), jnp.inf))
 
 
-@_deviance_from_mean.defjvp
 def _deviance_from_mean_jvp(primals: Any, tangents: Any) -> Any:
     x, m = primals
     dx, dm = tangents
-    both = (x > 0) & (m > 0)
-    ratio = jnp.where(both, x, 1.0) / jnp.where(both, m, 1.0)
-    slope = dx * jnp.where(both, jnp.log(ratio), 0.0) + dm * (1 - jnp.where(both, ratio, 0.0))
+    both, ratio = _ratio(x, m)
+    slope = jnp.zeros_like(x)
+    if not _is_zero(dx):  # counts hardly ever have tangents, and this would cost a logarithm
+        slope += dx * jnp.where(both, jnp.log(ratio), 0.0)
+    if not _is_zero(dm):
+        slope += dm * (1 - jnp.where(both, ratio, 0.0))
     return _deviance_from_mean(x, m), slope
+
+
+_deviance_from_mean.defjvp(_deviance_from_mean_jvp, symbolic_zeros=True)
 
 
 @jax.jit
@@ -136,17 +159,27 @@ def deviance(x: Any, m: Any) -> Any:
 
 @jax.custom_jvp
 def _deviance_from_log(x: Any, log_m: Any) -> Any:
-    return _deviance(x, jnp.exp(log_m), log_m)
+    m = jnp.exp(log_m)
+    normal = m > jnp.finfo(m.dtype).tiny
+    positive = jnp.where(x > 0, x, 1.0)
+    of_ratio = jnp.log(positive / jnp.where(normal, m, 1.0))
+    return _combine(x, m, jnp.where(normal, of_ratio, jnp.log(positive) - log_m))
 
 
-@_deviance_from_log.defjvp
 def _deviance_from_log_jvp(primals: Any, tangents: Any) -> Any:
     x, log_m = primals
     dx, dlog_m = tangents
-    both = (x > 0) & (log_m > -jnp.inf)
-    log_ratio = jnp.log(jnp.where(both, x, 1.0)) - jnp.where(both, log_m, 0.0)
-    slope = dx * jnp.where(both, log_ratio, 0.0) + dlog_m * (jnp.exp(log_m) - x)
+    slope = jnp.zeros_like(x)
+    if not _is_zero(dx):
+        both = (x > 0) & (log_m > -jnp.inf)
+        log_ratio = jnp.log(jnp.where(both, x, 1.0)) - jnp.where(both, log_m, 0.0)
+        slope += dx * jnp.where(both, log_ratio, 0.0)
+    if not _is_zero(dlog_m):
+        slope += dlog_m * (jnp.exp(log_m) - x)
     return _deviance_from_log(x, log_m), slope
+
+
+_deviance_from_log.defjvp(_deviance_from_log_jvp, symbolic_zeros=True)
 
 
 @jax.jit
@@ -158,31 +191,38 @@ def deviance_of_log(x: Any, log_m: Any) -> Any:
 @jax.jit
 def poisson_log_mass(k: Any, rate: Any) -> Any:
     """Log probability of k under the Poisson distribution, for ``k >= 0`` and ``rate >= 0``."""
-    k, rate = _floats(k, rate)
-    return -excess(k) - deviance(k, rate)
+    return -excess(k, float_dtype(k, rate)) - deviance(k, rate)
+
+
+def _log_ways(k: Any, rest: Any, dtype: Any) -> Any:
+    return excess(k + rest, dtype) - excess(k, dtype) - excess(rest, dtype)
 
 
 @jax.jit
 def binomial_log_mass(k: Any, rest: Any, p: Any, q: Any) -> Any:
     """Log probability of k successes and `rest` failures, of probabilities p and q = 1 - p."""
+    ways = _log_ways(k, rest, float_dtype(k, rest, p, q))
     k, rest, p, q = _floats(k, rest, p, q)
     n = k + rest
-    return excess(n) - excess(k) - excess(rest) - deviance(k, n * p) - deviance(rest, n * q)
+    return ways - deviance(k, n * p) - deviance(rest, n * q)
 
 
 @jax.jit
 def binomial_log_mass_of_logits(k: Any, rest: Any, logits: Any) -> Any:
     """`binomial_log_mass` by the log odds of a success, which may be far beyond those of 0 or 1."""
+    ways = _log_ways(k, rest, float_dtype(k, rest, logits))
     k, rest, logits = _floats(k, rest, logits)
     n = k + rest
     log_n = jnp.log(jnp.maximum(n, 1))
     log_p, log_q = -jax.nn.softplus(-logits), -jax.nn.softplus(logits)
     costs = deviance_of_log(k, log_n + log_p) + deviance_of_log(rest, log_n + log_q)
-    return jnp.where(n > 0, excess(n) - excess(k) - excess(rest) - costs, 0.0)
+    return jnp.where(n > 0, ways - costs, 0.0)
 
 
-def _negative_binomial(k: Any, r: Any, cost: Any) -> Any:
-    return excess(k + r) - excess(k) - excess(r) - cost - jnp.log1p(k / r)
+def _log_orders(k: Any, r: Any, dtype: Any) -> Any:
+    of_k = excess(k, dtype)  # by the table, where it is an integer
+    k, r = _floats(k, r)
+    return excess(k + r, dtype) - of_k - excess(r, dtype) - jnp.log1p(k / r)
 
 
 @jax.jit
@@ -191,19 +231,21 @@ def negative_binomial_log_mass(k: Any, r: Any, p: Any, q: Any) -> Any:
 
     Real k and positive real r are allowed; p and q are given both so that neither need be near 1.
     """
+    orders = _log_orders(k, r, float_dtype(k, r, p, q))
     k, r, p, q = _floats(k, r, p, q)
     n = k + r
-    return _negative_binomial(k, r, deviance(k, n * q) + deviance(r, n * p))
+    return orders - deviance(k, n * q) - deviance(r, n * p)
 
 
 @jax.jit
 def negative_binomial_log_mass_of_logits(k: Any, r: Any, logits: Any) -> Any:
     """`negative_binomial_log_mass` by the log odds ``log(q / p)``."""
+    orders = _log_orders(k, r, float_dtype(k, r, logits))
     k, r, logits = _floats(k, r, logits)
     log_n = jnp.log(k + r)
     log_p, log_q = -jax.nn.softplus(logits), -jax.nn.softplus(-logits)
     cost = deviance_of_log(k, log_n + log_q) + deviance_of_log(r, log_n + log_p)
-    return _negative_binomial(k, r, cost)
+    return orders - cost
 
 
 @jax.jit
@@ -213,7 +255,6 @@ def beta_binomial_log_mass(k: Any, rest: Any, a: Any, b: Any) -> Any:
     Two negative binomial counts of sizes a and b given their sum. The probability that they
     share is arbitrary and taken such that the sum is at its mean.
     """
-    k, rest, a, b = _floats(k, rest, a, b)
     n, size = k + rest, a + b
     total = jax.lax.stop_gradient(n + size)
     p, q = jax.lax.stop_gradient(size) / total, jax.lax.stop_gradient(n) / total
