@@ -335,6 +335,29 @@ def test_copula_batches_and_errors():
         dist.GaussianCopula(1.0, CORRELATION)
 
 
+def test_copula_of_betas(x64):
+    a, b = np.array([2.0, 0.7, 8.0]), np.array([1.5, 3.0, 5.0])
+    d = dist.GaussianCopulaBeta(a, b, CORRELATION)
+    x = np.array([[0.2, 0.01, 0.9], [0.999, 0.7, 0.6]])
+    z = stats.norm.ppf(stats.beta(a, b).cdf(x))
+    excess = stats.multivariate_normal(cov=CORRELATION).logpdf(z) - stats.norm.logpdf(z).sum(-1)
+    expected = excess + stats.beta(a, b).logpdf(x).sum(-1)
+    np.testing.assert_allclose(d.log_prob(x), expected, rtol=1e-5)
+    # Scores of draws are normal with the given correlation.
+    draws = jax.jit(lambda key: d.sample(key, (1000,)))(jax.random.key(2))
+    scores = stats.norm.ppf(stats.beta(a, b).cdf(draws))
+    np.testing.assert_allclose(np.corrcoef(scores.T), CORRELATION, atol=4 / 1000**0.5)
+    assert stats.kstest(scores.ravel(), "norm").pvalue > 1e-4
+    slope = jax.grad(lambda c: dist.GaussianCopulaBeta(a, b, c).log_prob(x).sum())(CORRELATION)
+    assert np.isfinite(slope).all()
+    assert not d.has_rsample
+    np.testing.assert_allclose(d.mean, a / (a + b))
+    assert d.support == dist.constraints.independent(dist.constraints.unit_interval, 1)
+    assert d.expand((2,)).batch_shape == (2,)
+    assert jax.tree.structure(jax.tree.map(np.asarray, d)) == jax.tree.structure(d)
+    assert len(jax.tree.leaves(d)) == 3
+
+
 # --- time series -------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from jax.scipy.special import betainc, digamma
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.continuous.beta_quantile import beta_quantile
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log_power
 from sojourn_distributions.special import betaln
@@ -64,6 +65,9 @@ class Beta(Distribution):
 
     def cdf(self, value: ArrayLike) -> Any:
         return betainc(self.concentration1, self.concentration0, jnp.clip(value, 0.0, 1.0))
+
+    def icdf(self, q: ArrayLike) -> Any:
+        return beta_quantile(q, self.concentration1, self.concentration0)
 
     @property
     def mean(self) -> Any:

@@ -239,6 +239,11 @@ class GaussianCopulaBeta(GaussianCopula):
         )
 
     @property
+    def has_rsample(self) -> bool:
+        # Quantiles of beta variables have no derivatives in the concentrations.
+        return False
+
+    @property
     def marginal_dist(self) -> Distribution:
         """Beta distributions of the elements."""
         return Beta(self.concentration1, self.concentration0, validate_args=False)
