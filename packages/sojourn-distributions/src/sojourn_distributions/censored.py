@@ -97,10 +97,6 @@ class _Censored(Distribution):
     def is_discrete(self) -> bool:
         return self.base_dist.is_discrete
 
-    @property
-    def has_rsample(self) -> bool:
-        return self.base_dist.has_rsample
-
 
 class _CensoredOnOneSide(_Censored):
     arg_constraints: ClassVar = {"censored": constraints.boolean}
