@@ -35,6 +35,14 @@ def test_every_distribution_is_on_one_page(families):
     assert set(described) <= set(dist.__all__)
 
 
+def test_every_example_is_of_its_distribution(families):
+    settings = sys.modules["plot_settings"]
+    assert set(settings.PLOTS) <= set(families.public())
+    for name, plot in settings.PLOTS.items():
+        assert all(call.startswith(f"{name}(") for call in plot.calls)
+        assert settings.examples(name)
+
+
 def test_a_distribution_of_an_unknown_module_is_missed(families, monkeypatch):
     class Elsewhere:
         __module__ = "sojourn_distributions.elsewhere"

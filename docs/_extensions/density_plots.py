@@ -70,7 +70,17 @@ def hurdle(figure: Figure, made: list[Any], labels: list[str], low: float, high:
         axes.vlines(x, 0, density[0], color=COLORS[i], linewidth=2.5)
         axes.plot(x, density[0], "o", color=COLORS[i], clip_on=False)
     axes.set_xlim(left=low - 0.02 * (high - low))
+    axes.set_ylim(top=1.1 * max(density.max() for density in densities))
     axes.set_ylabel("density, probability")
+
+
+def intervals(figure: Figure, made: list[Any], labels: list[str], low: float, high: float) -> None:
+    """Probabilities that pairs of numbers stand for: intervals of width one."""
+    grid = np.linspace(low, high, POINTS, dtype=np.float32)
+    pairs = np.stack([grid, grid + 1], axis=-1)
+    axes = _lines(figure, grid, [np.asarray(_density(each, pairs)) for each in made], labels)
+    axes.set_xlabel("lower end x of the pair (x, x + 1)")
+    axes.set_ylabel("probability")
 
 
 def _lines(figure: Figure, grid: Any, densities: list[Any], labels: list[str]) -> Any:
@@ -247,6 +257,7 @@ KINDS: dict[str, Callable[..., None]] = {
         first_count,
         hurdle,
         images,
+        intervals,
         paths,
         scatter,
         simplex,

@@ -43,6 +43,9 @@ def write_pages(app: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():  # a name may be gone
         old.unlink()
+    stale = sorted(set(PLOTS) - set(public()))
+    if stale:
+        raise LookupError(f"docs/_extensions/plot_settings.py draws what is not public: {stale}")
     found = pages()
     for family in FAMILIES:
         names = found[family.page]

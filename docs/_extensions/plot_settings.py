@@ -30,6 +30,11 @@ def hurdle(low: float, high: float, *calls: str) -> Plot:
     return Plot("hurdle", calls, (low, high))
 
 
+def intervals(low: float, high: float, *calls: str) -> Plot:
+    """Probabilities of intervals of width one."""
+    return Plot("intervals", calls, (low, high))
+
+
 def bars(low: int, high: int, *calls: str) -> Plot:
     """Masses of integers."""
     return Plot("bars", calls, (low, high))
@@ -160,8 +165,7 @@ PLOTS: dict[str, Plot] = {
     "CAR": drawn("paths", f"CAR(0.0, 0.95, 1.0, {_CHAIN})"),
     "CirculantNormal": drawn(
         "paths",
-        "CirculantNormal(np.zeros(64), np.exp(-0.5 * (np.minimum(np.arange(64), "
-        "64 - np.arange(64)) / 6.0) ** 2) + 1e-3 * (np.arange(64) == 0))",
+        "CirculantNormal(np.zeros(64), covariance_rfft=100 / (1.0 + np.arange(33)) ** 3)",
     ),
     "Dirichlet": drawn(
         "simplex",
@@ -256,9 +260,10 @@ PLOTS: dict[str, Plot] = {
         "HurdleDistribution(Poisson(3), gate=0.2)",
         "HurdleDistribution(Poisson(3), gate=0.6)",
     ),
-    "IntervalCensoredDistribution": curves(
+    "IntervalCensoredDistribution": intervals(
         0,
         6,
+        "IntervalCensoredDistribution(Gamma(3, 1), False, False)",
         "IntervalCensoredDistribution(Gamma(3, 1), left_censored=True, right_censored=False)",
         "IntervalCensoredDistribution(Gamma(3, 1), left_censored=False, right_censored=True)",
     ),
