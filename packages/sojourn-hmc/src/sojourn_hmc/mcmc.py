@@ -336,7 +336,14 @@ class MCMC:
                 "progress can be shown: make MCMC(..., progress_bar=False)"
             )
         fields = choose_fields(self.sampler, extra_fields)
-        self.sampler.check(args, kwargs, self._one_start(init_params))
+        # A check reads shapes and types of a start: any numbers will do for traced ones.
+        start = jax.tree.map(
+            lambda leaf: (
+                np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.core.Tracer) else leaf
+            ),
+            self._one_start(init_params),
+        )
+        self.sampler.check(args, kwargs, start)
         states = self._post_warmup_state
         if states is not None and self.num_chains == 1:
             states = jax.tree.map(lambda leaf: leaf[None], states)
