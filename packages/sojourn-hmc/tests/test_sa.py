@@ -302,7 +302,7 @@ def test_settings_out_of_range(settings, message):
         ({"adapt_state_size": 3}, "give at least 4"),
         ({"initial_scale": np.ones(2)}, "3 unconstrained components"),
         ({"potential_fn": lambda z: z["x"]}, "must return a scalar"),
-        ({"potential_fn": lambda z: jnp.sum(jnp.log(-1 - z["x"]))}, "potential energy is nan"),
+        ({"potential_fn": lambda z: jnp.sum(jnp.log(-1 - z["x"]))}, "potential energy: nan"),
         ({"initial_scale": 1e-12}, "another initial_scale"),
     ],
 )
