@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import betaln, digamma, gammaln, xlogy
+from jax.scipy.special import digamma, gammaln
 
 from sojourn_distributions.continuous import (
     Beta,
@@ -44,6 +44,7 @@ from sojourn_distributions.multivariate.cholesky import (
     solve_factor,
 )
 from sojourn_distributions.numerics import log1mexp
+from sojourn_distributions.special import betaln, xlogy
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import AbsTransform
 

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import betainc, ndtri
+from jax.scipy.special import betainc
 
-from sojourn_distributions.special import betaln
+from sojourn_distributions.special import betaln, ndtri
 
 __all__ = ["beta_quantile"]
 
