@@ -222,9 +222,15 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Measure against NumPyro, installed beside; print the ratios."""
+    """Measure against NumPyro, installed beside; print the ratios.
+
+    `-- adaptation`, `-- tracing` or `-- distributions` runs that part of tools/benchmarks alone.
+    """
     session.install(*editable("sojourn"), *group("benchmarks"))
-    session.run("python", "tools/benchmarks", *session.posargs)
+    script, rest = "tools/benchmarks", session.posargs
+    if rest and (ROOT / script / f"{rest[0]}.py").exists():
+        script, rest = f"{script}/{rest[0]}.py", rest[1:]
+    session.run("python", script, *rest)
 
 
 @nox.session(venv_backend="none")

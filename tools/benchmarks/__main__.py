@@ -14,11 +14,9 @@ import jobs
 import machine
 import process
 from models import BENCHMARKS
+from page import write
 from results import Results
 from table import render
-
-BEGIN = "<!-- benchmarks begin -->"
-END = "<!-- benchmarks end -->"
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -86,16 +84,6 @@ def measure(options: argparse.Namespace, command: str) -> Results:
     return results
 
 
-def write(page: Path, tables: str) -> None:
-    """Put the tables between the markers of a page."""
-    text = page.read_text(encoding="utf-8")
-    before, found, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not found or not end:
-        raise SystemExit(f"{page} has no lines {BEGIN} and {END} to put the tables between")
-    page.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
-
-
 def say(text: str) -> None:
     """Tell whoever waits."""
     print(text, file=sys.stderr, flush=True)
@@ -111,7 +99,7 @@ def main(arguments: list[str]) -> None:
     tables = render(results)
     print(tables)
     if options.write:
-        write(options.write, tables)
+        write(options.write, "benchmarks", tables)
 
 
 if __name__ == "__main__":

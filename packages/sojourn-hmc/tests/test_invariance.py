@@ -8,17 +8,68 @@ import numpy as np
 import pytest
 from invariance import ANY_LAW, COVARIANCE, LAWS, invariance, p_values
 
-from sojourn_hmc import HMC, NUTS, SA, BarkerMH
+from sojourn_hmc import (
+    HMC,
+    NUTS,
+    SA,
+    Adaptation,
+    BarkerMH,
+    LowRank,
+    three_stage,
+    two_stage,
+    two_stage_minimum_error,
+)
 from sojourn_hmc.sa import fit
 
 # A mass matrix that fits no law: invariance does not depend on it, nor on a good step size.
 DENSE = {"dense_mass": True, "inverse_mass_matrix": COVARIANCE.astype(np.float32)}
 DIAGONAL = {"inverse_mass_matrix": np.array([0.25, 1.0, 4.0], np.float32)}
+BLOCKS = {
+    "inverse_mass_matrix": {
+        ("y",): np.array([3.0], np.float32),
+        ("x",): COVARIANCE[:2, :2].astype(np.float32),
+    }
+}
+LOW_RANK = LowRank(
+    np.array([0.5, 1.0, 2.0], np.float32),
+    np.array([[0.6], [0.8], [0.0]], np.float32),
+    np.array([3.0], np.float32),
+)
+
+
+def relativistic(inverse_mass_matrix, momentum):
+    scaled = inverse_mass_matrix * jnp.append(momentum["x"], momentum["y"]) ** 2
+    return jnp.sum(jnp.sqrt(1 + scaled))
+
+
+def light_tailed(inverse_mass_matrix, momentum):
+    scaled = inverse_mass_matrix * jnp.append(momentum["x"], momentum["y"]) ** 2
+    return 0.25 * jnp.sum(scaled**2)
+
 
 # Settings so coarse that many proposals are refused.
 KERNELS = {
     "nuts-diagonal": lambda: NUTS(ANY_LAW, step_size=0.8, max_tree_depth=4, **DIAGONAL),
     "nuts-dense": lambda: NUTS(ANY_LAW, step_size=0.8, max_tree_depth=4, **DENSE),
+    "nuts-blocks": lambda: NUTS(ANY_LAW, step_size=0.8, max_tree_depth=4, **BLOCKS),
+    "nuts-low-rank": lambda: NUTS(
+        ANY_LAW, max_tree_depth=4, warmup="low_rank", adaptation=Adaptation(0.8, LOW_RANK)
+    ),
+    "nuts-two-stage": lambda: NUTS(
+        ANY_LAW, step_size=1.6, max_tree_depth=3, integrator=two_stage, **DIAGONAL
+    ),
+    "nuts-three-stage": lambda: NUTS(
+        ANY_LAW, step_size=3.6, max_tree_depth=3, integrator=three_stage, **DENSE
+    ),
+    "nuts-relativistic": lambda: NUTS(
+        ANY_LAW, step_size=1.3, max_tree_depth=4, kinetic_fn=relativistic, **DIAGONAL
+    ),
+    "hmc-light-tailed": lambda: HMC(
+        ANY_LAW, step_size=0.5, num_steps=3, kinetic_fn=light_tailed, **DIAGONAL
+    ),
+    "hmc-two-stage": lambda: HMC(
+        ANY_LAW, step_size=1.6, num_steps=2, integrator=two_stage_minimum_error, **DIAGONAL
+    ),
     "hmc-diagonal": lambda: HMC(ANY_LAW, step_size=0.8, num_steps=3, **DIAGONAL),
     "hmc-dense": lambda: HMC(ANY_LAW, step_size=0.8, trajectory_length=2.0, **DENSE),
     "barker-diagonal": lambda: BarkerMH(ANY_LAW, step_size=1.5, **DIAGONAL),
@@ -27,6 +78,27 @@ KERNELS = {
     "sa-dense": lambda: SA(ANY_LAW, adapt_state_size=6),
     "sa-diagonal": lambda: SA(ANY_LAW, adapt_state_size=4, dense_mass=False),
 }
+
+
+def with_exact_momentum(kernel):
+    """How a chain begins whose momentum is exact too, by the quantiles of one component."""
+    grid = np.linspace(-40, 40, 100_001)
+    as_momentum = jax.vmap(
+        lambda r: kernel.kinetic_fn(1.0, {"x": jnp.array([r, 0.0]), "y": jnp.zeros(())})
+    )
+    law = np.cumsum(np.exp(-np.asarray(as_momentum(grid.astype(np.float32)), float)))
+    law /= law[-1]
+    inside = (law > 1e-9) & (law < 1 - 1e-9)
+    quantiles, values = (np.asarray(x[inside], np.float32) for x in (law, grid))
+
+    def first_state(key, draws, model_args):
+        state = kernel.init(key, 0, draws, model_args, {})
+        uniforms = jax.random.uniform(jax.random.fold_in(key, 12345), (3,))
+        scaled = jnp.interp(uniforms, quantiles, values)
+        r = scaled / jnp.sqrt(state.adapt_state.inverse_mass_matrix)
+        return state._replace(r={"x": r[:2], "y": r[2]})
+
+    return first_state
 
 
 def set_of_points(kernel):
@@ -50,6 +122,8 @@ def set_of_points(kernel):
 def outcomes(kernel):
     """One program moves the chains of all laws."""
     kernel = KERNELS[kernel]()
+    if getattr(kernel, "kinetic_fn", None) is not None:
+        return invariance(kernel, first_state=with_exact_momentum(kernel))
     if not isinstance(kernel, SA):
         return invariance(kernel)
     return invariance(

@@ -1,6 +1,6 @@
 """HMC and NUTS with their states, from `sojourn_infer` and `sojourn_hmc`."""
 
-from sojourn_hmc import HMCState
+from sojourn_hmc import HMCAdaptState, HMCState, hmc
 from sojourn_infer import HMC, NUTS
 
-__all__ = ["HMC", "NUTS", "HMCState"]
+__all__ = ["HMC", "NUTS", "HMCAdaptState", "HMCState", "hmc"]
