@@ -59,7 +59,7 @@ KERNELS = {
         ANY_LAW, step_size=1.6, max_tree_depth=3, integrator=two_stage, **DIAGONAL
     ),
     "nuts-three-stage": lambda: NUTS(
-        ANY_LAW, step_size=3.6, max_tree_depth=3, integrator=three_stage, **DENSE
+        ANY_LAW, step_size=2.8, max_tree_depth=3, integrator=three_stage, **DIAGONAL
     ),
     "nuts-relativistic": lambda: NUTS(
         ANY_LAW, step_size=1.3, max_tree_depth=4, kinetic_fn=relativistic, **DIAGONAL
