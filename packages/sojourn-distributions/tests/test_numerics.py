@@ -4,6 +4,7 @@ import jax
 import numpy as np
 from scipy import special
 
+from sojourn_distributions.gamma_functions import log_beta
 from sojourn_distributions.numerics import log1mexp, log1p_square, log_power, ndtri_exp
 
 
@@ -44,3 +45,31 @@ def test_log_power():
     for value in (-1.0, 0.0, 3.0):
         assert np.isfinite(jax.grad(log_power, 0)(value, 1.5))
         assert np.isfinite(jax.grad(log_power, 1)(value, 1.5))
+
+
+# By mpmath, at 50 digits; also where one argument or both are large.
+LOG_BETA = np.array(
+    [
+        (8.0, 5.0, -8.2839993042485262),
+        (30.0, 5.0, -14.145734744681724),
+        (2.5, 0.75, -0.44783810920451083),
+        (0.25, 0.5, 1.6571065161914822),
+        (1000.0, 2.0, -13.816510058297358),
+        (1000000.0, 3.0, -40.753387493330377),
+        (0.25, 100000.0, -1.5902079040436984),
+        (1000000.0, 1000000.0, -1386300.0033629211),
+        (10.0, 0.0009765625, 6.9287098751361998),
+        (9.0, 20.0, -17.945256047236791),
+    ]
+)
+
+
+def test_log_beta(precision):
+    a, b, expected = LOG_BETA.T
+    for first, second in ((a, b), (b, a)):
+        actual = jax.jit(log_beta)(first, second)
+        np.testing.assert_allclose(actual, expected, rtol=0.1 * precision, atol=0.1 * precision)
+    slopes = jax.vmap(jax.grad(log_beta))(a, b)
+    np.testing.assert_allclose(
+        slopes, special.digamma(a) - special.digamma(a + b), rtol=2e-4, atol=1e-6
+    )

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
-__all__ = ["log_gamma_correction", "log_gamma_half_step"]
+__all__ = ["log_beta", "log_gamma_correction", "log_gamma_half_step"]
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -59,3 +59,19 @@ def log_gamma_correction(x: Any) -> Any:
     y = jnp.where(large, 1.0, x)
     near = gammaln(y) - (y - 0.5) * jnp.log(y) + y - _HALF_LOG_2PI
     return jnp.where(large, z * _horner(_STIRLING, z * z), near)
+
+
+@jax.jit
+def log_beta(a: Any, b: Any) -> Any:
+    """Log of the beta function for positive arguments, also where one or both are large.
+
+    Stirling's formula for all three gamma functions, whose leading terms combine to ones that do
+    not cancel, and the remainders of the formula.
+    """
+    small, large = jnp.minimum(a, b), jnp.maximum(a, b)
+    total = small + large
+    remainders = (
+        log_gamma_correction(small) + log_gamma_correction(large) - log_gamma_correction(total)
+    )
+    leading = small * jnp.log(small / total) - (large - 0.5) * jnp.log1p(small / large)
+    return _HALF_LOG_2PI - 0.5 * jnp.log(small) + leading + remainders

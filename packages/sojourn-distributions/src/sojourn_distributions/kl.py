@@ -36,6 +36,7 @@ from sojourn_distributions.distribution import (
     MaskedDistribution,
     sum_rightmost,
 )
+from sojourn_distributions.gamma_functions import log_beta
 from sojourn_distributions.improper import Delta
 from sojourn_distributions.multivariate import CirculantNormal, Dirichlet, MultivariateNormal
 from sojourn_distributions.multivariate.cholesky import (
@@ -44,7 +45,7 @@ from sojourn_distributions.multivariate.cholesky import (
     solve_factor,
 )
 from sojourn_distributions.numerics import log1mexp
-from sojourn_distributions.special import betaln, xlogy
+from sojourn_distributions.special import xlogy
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import AbsTransform
 
@@ -205,8 +206,8 @@ def _kl_beta(p: Beta, q: Beta) -> Any:
     a, b = p.concentration1, p.concentration0
     step_a, step_b = a - q.concentration1, b - q.concentration0
     return (
-        betaln(q.concentration1, q.concentration0)
-        - betaln(a, b)
+        log_beta(q.concentration1, q.concentration0)
+        - log_beta(a, b)
         + step_a * digamma(a)
         + step_b * digamma(b)
         - (step_a + step_b) * digamma(jnp.asarray(a + b))
@@ -270,7 +271,7 @@ def _kl_kumaraswamy_beta(p: Kumaraswamy, q: Beta) -> Any:
         - (b - 1) / b
         + (a - q.concentration1) * mean_log
         - (q.concentration0 - 1) * mean_log1m
-        + betaln(q.concentration1, q.concentration0)
+        + log_beta(q.concentration1, q.concentration0)
     )
 
 

@@ -11,7 +11,6 @@ import jax
 from jax.scipy import special
 
 __all__ = [
-    "betaln",
     "entr",
     "log_ndtr",
     "logit",
@@ -22,7 +21,6 @@ __all__ = [
     "xlogy",
 ]
 
-betaln = jax.jit(special.betaln)
 entr = jax.jit(special.entr)
 log_ndtr = jax.jit(special.log_ndtr)
 logit = jax.jit(special.logit)

@@ -117,7 +117,7 @@ class BarkerMH(MCMCKernel):
         target: Target | None = None,
         potential_fn: Potential | None = None,
         *,
-        step_size: float = 1.0,
+        step_size: Any = 1.0,
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
@@ -125,7 +125,7 @@ class BarkerMH(MCMCKernel):
         target_accept_prob: float = 0.4,
         noise: str = "normal",
     ):
-        if not step_size > 0:
+        if not isinstance(step_size, jax.core.Tracer) and not step_size > 0:
             raise ValueError(f"step_size must be positive, got {step_size}")
         if not 0 < target_accept_prob < 1:
             raise ValueError(

@@ -11,10 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from sojourn_hmc.acceptance import mean_of_phase
 from sojourn_hmc.adaptation import dual_averaging
 from sojourn_hmc.adaptation.saved import Adaptation
 from sojourn_hmc.adaptation.step_size_search import search_step_size
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
+from sojourn_hmc.bad_start import describe_bad_start, finite_start
 from sojourn_hmc.blocks import Blocks, Names, check_names, cut_into_blocks
 from sojourn_hmc.differentiate import Gradient, value_and_gradient
 from sojourn_hmc.initial_metric import check_inverse_mass_matrix, first_inverse_mass_matrix
@@ -25,7 +27,7 @@ from sojourn_hmc.mass_matrix import Metric
 from sojourn_hmc.phase_space import Hamiltonian
 from sojourn_hmc.problems import divergences, low_energy_information
 from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start
-from sojourn_hmc.target import Potential, PotentialTarget, Target
+from sojourn_hmc.target import Potential, Target, target_of
 from sojourn_hmc.transition import BuildTrajectory, transition, transition_keys
 from sojourn_hmc.warmups import choose_warmup
 
@@ -121,7 +123,7 @@ class HamiltonianKernel(MCMCKernel):
         potential_fn: Potential | None,
         kinetic_fn: KineticFn | None,
         *,
-        step_size: float,
+        step_size: Any,
         inverse_mass_matrix: Any,
         dense_mass: bool | Sequence[Names],
         forward_mode_differentiation: bool,
@@ -130,23 +132,12 @@ class HamiltonianKernel(MCMCKernel):
         integrator: Splitting,
         adaptation: Adaptation | None,
     ):
-        if potential_fn is not None and target is None:
-            target = PotentialTarget(potential_fn)
-        elif potential_fn is not None or target is None:
-            raise ValueError(
-                "give exactly one of target (an object with check, setup and explain) "
-                "and potential_fn (a function of an unconstrained position)"
-            )
-        if not isinstance(target, Target):
-            raise TypeError(
-                f"{target!r} is not a target: it lacks check, setup or explain. A log density "
-                "goes in as potential_fn=lambda z: -log_density(z)"
-            )
         if adaptation is not None:
             if inverse_mass_matrix is not None:
                 raise ValueError("give adaptation or inverse_mass_matrix, not both")
             step_size, inverse_mass_matrix = adaptation
-        if not step_size > 0:
+        # A traced step size, of a kernel made inside a transformation, has no value yet.
+        if not isinstance(step_size, jax.core.Tracer) and not step_size > 0:
             raise ValueError(f"step_size must be positive, got {step_size}")
         if not 0 < settings.target_accept_prob < 1:
             raise ValueError(
@@ -163,7 +154,7 @@ class HamiltonianKernel(MCMCKernel):
             )
         check_names([] if isinstance(dense_mass, bool) else dense_mass, inverse_mass_matrix)
         check_inverse_mass_matrix(inverse_mass_matrix)
-        self.target = target
+        self.target = target_of(target, potential_fn)
         self.kinetic_fn = kinetic_fn
         self.step_size = step_size
         self.inverse_mass_matrix = inverse_mass_matrix
@@ -322,10 +313,6 @@ class HamiltonianKernel(MCMCKernel):
             blocks,
             search,
         )
-        # The mean is over the warmup or over the sampling phase, whichever this transition is in.
-        num_warmup = state.adapt_state.schedule.num_warmup
-        count = state.i + 1 - jnp.where(state.i < num_warmup, 0, num_warmup)
-        mean = state.mean_accept_prob
         return HMCState(
             i=state.i + 1,
             z=unravel(proposal.position),
@@ -336,10 +323,11 @@ class HamiltonianKernel(MCMCKernel):
             trajectory_length=state.trajectory_length,
             num_steps=info.num_steps,
             accept_prob=info.accept_prob,
-            mean_accept_prob=jnp.where(
-                count == 1,
+            mean_accept_prob=mean_of_phase(
+                state.mean_accept_prob,
                 info.accept_prob,
-                mean + (info.accept_prob - mean) / count.astype(mean.dtype),
+                state.i,
+                state.adapt_state.schedule.num_warmup,
             ),
             diverging=info.diverging,
             adapt_state=adapt_state,
@@ -348,10 +336,17 @@ class HamiltonianKernel(MCMCKernel):
 
     def check_start(self, state: HMCState, model_args: tuple, model_kwargs: dict) -> None:
         """Raise if potential or gradient is not finite at the start."""
-        # NumPy on the host: an eager JAX operation would compile a program of its own.
-        numbers = [state.potential_energy, *jax.tree.leaves(state.z_grad)]
-        if not all(np.all(np.isfinite(np.asarray(number))) for number in numbers):
-            raise ValueError(_describe_bad_start(self.target, state, model_args, model_kwargs))
+        if not finite_start(state.potential_energy, state.z_grad):
+            raise ValueError(
+                describe_bad_start(
+                    self.target,
+                    state.z,
+                    state.potential_energy,
+                    state.z_grad,
+                    model_args,
+                    model_kwargs,
+                )
+            )
 
     def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
         """Return the target's map from unconstrained to constrained values."""
@@ -389,27 +384,3 @@ class HamiltonianKernel(MCMCKernel):
             return metric
         inverse = adapt_state.inverse_mass_matrix
         return CustomKinetic(metric, lambda momentum: kinetic_fn(inverse, unravel(momentum)))
-
-
-def _describe_bad_start(
-    target: Target, state: HMCState, model_args: tuple, model_kwargs: dict
-) -> str:
-    lines = [
-        "cannot start a chain: the potential energy or its gradient is not finite at the start",
-        f"  potential energy: {float(state.potential_energy)}",
-    ]
-    for path, gradient in jax.tree_util.tree_leaves_with_path(state.z_grad):
-        bad = ~np.isfinite(np.asarray(gradient))
-        if bad.any():
-            first = tuple(int(i) for i in np.argwhere(bad)[0])
-            where = f" (first at index {first})" if first else ""
-            lines.append(
-                f"  gradient at {jax.tree_util.keystr(path)}: {int(bad.sum())} of {bad.size} "
-                f"entries are not finite{where}"
-            )
-    lines.append(target.explain(state.z, model_args, model_kwargs))
-    lines.append(
-        "Try: other initial values (init_params, or another init_strategy), a check of the data "
-        "for NaN and of the model for divisions by zero or logarithms of zero, double precision"
-    )
-    return "\n".join(lines)

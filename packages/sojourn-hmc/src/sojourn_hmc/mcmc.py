@@ -420,7 +420,8 @@ class MCMC:
     def _one_start(self, init_params: PyTree) -> PyTree:
         """The initial parameters of one chain, after a check of their axis of chains."""
         if self._post_warmup_state is not None:
-            init_params = getattr(self._post_warmup_state, self.sampler.sample_field)
+            sample_field = Fields((self.sampler.sample_field,), ())
+            (init_params,) = sample_field.select(self._post_warmup_state)
         if init_params is None or self.num_chains == 1:
             return init_params
         for path, leaf in jax.tree_util.tree_leaves_with_path(init_params):

@@ -14,8 +14,8 @@ from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.continuous.beta_quantile import beta_quantile
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.gamma_functions import log_beta
 from sojourn_distributions.numerics import log_power
-from sojourn_distributions.special import betaln
 
 __all__ = ["Beta", "BetaProportion"]
 
@@ -61,7 +61,7 @@ class Beta(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         a, b = self.concentration1, self.concentration0
-        return log_power(value, a - 1) + log_power(1 - value, b - 1) - betaln(a, b)
+        return log_power(value, a - 1) + log_power(1 - value, b - 1) - log_beta(a, b)
 
     def cdf(self, value: ArrayLike) -> Any:
         return betainc(self.concentration1, self.concentration0, jnp.clip(value, 0.0, 1.0))
@@ -81,7 +81,7 @@ class Beta(Distribution):
 
     def entropy(self) -> Any:
         a, b = self.concentration1, self.concentration0
-        entropy = betaln(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b)
+        entropy = log_beta(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b)
         return jnp.broadcast_to(entropy + (a + b - 2) * digamma(a + b), self.batch_shape)
 
 

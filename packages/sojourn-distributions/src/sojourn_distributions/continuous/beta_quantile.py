@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betainc
 
-from sojourn_distributions.special import betaln, ndtri
+from sojourn_distributions.gamma_functions import log_beta
+from sojourn_distributions.special import ndtri
 
 __all__ = ["beta_quantile"]
 
@@ -42,10 +43,10 @@ def beta_quantile(q: Any, a: Any, b: Any) -> Any:
     limit = -float(np.log(tiny))
     lower = fixed < 0.5
     log_goal = jnp.log(jnp.maximum(jnp.where(lower, fixed, 1 - fixed), tiny))
-    log_beta = betaln(a, b)
+    log_normalizer = log_beta(a, b)
 
     def log_density(y: Any) -> Any:
-        return a * jax.nn.log_sigmoid(y) + b * jax.nn.log_sigmoid(-y) - log_beta
+        return a * jax.nn.log_sigmoid(y) + b * jax.nn.log_sigmoid(-y) - log_normalizer
 
     def step(_: Any, state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
         y, low, high = state
@@ -60,8 +61,8 @@ def beta_quantile(q: Any, a: Any, b: Any) -> Any:
     # x^a / (a B(a, b)) is near the lower tail far out, as a normal variable is near the middle.
     z = ndtri(jnp.clip(fixed, 1e-6, 1 - 1e-6))
     middle = jnp.log(a) - jnp.log(b) + z * jnp.sqrt(1 / a + 1 / b)
-    outer_low = (log_goal + jnp.log(a) + log_beta) / a
-    outer_high = -(log_goal + jnp.log(b) + log_beta) / b
+    outer_low = (log_goal + jnp.log(a) + log_normalizer) / a
+    outer_high = -(log_goal + jnp.log(b) + log_normalizer) / b
     start = jnp.where(lower, jnp.maximum(middle, outer_low), jnp.minimum(middle, outer_high))
     start = jnp.clip(start, -limit, limit)
     ends = jnp.full_like(q, -limit), jnp.full_like(q, limit)

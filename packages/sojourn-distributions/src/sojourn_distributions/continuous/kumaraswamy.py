@@ -12,8 +12,8 @@ from jax.scipy.special import digamma
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.gamma_functions import log_beta
 from sojourn_distributions.numerics import log_power
-from sojourn_distributions.special import betaln
 
 __all__ = ["Kumaraswamy"]
 
@@ -87,7 +87,7 @@ class Kumaraswamy(Distribution):
 
     def _moment(self, order: int) -> Any:
         b = self.concentration0
-        return b * jnp.exp(betaln(1 + order / self.concentration1, b))
+        return b * jnp.exp(log_beta(1 + order / self.concentration1, b))
 
     @property
     def mean(self) -> Any:

@@ -14,9 +14,12 @@ from sojourn_distributions import (
     validation_enabled,
 )
 
+DistributionMeta = type(Distribution)
+
 __all__ = [
     "Delta",
     "Distribution",
+    "DistributionMeta",
     "ExpandedDistribution",
     "FoldedDistribution",
     "ImproperUniform",
