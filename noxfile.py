@@ -142,6 +142,13 @@ def statistics(session: nox.Session) -> None:
     session.run("pytest", "-m", "statistics", *session.posargs)
 
 
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Break the samplers on purpose and see that the tests notice."""
+    session.install(*editable("sojourn"), *group("test"))
+    session.run("python", "tools/mutations.py", *session.posargs)
+
+
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """Test all packages with the oldest releases that they declare."""
