@@ -126,6 +126,7 @@ def cholesky_of_inverse(matrix: Any, name: str = "matrix") -> Any:
     upper triangular ``R K^-1 R``; its transpose is the lower factor.
     """
     xp = namespace(matrix)
+    matrix = xp.asarray(matrix)  # NumPy's functions on an array of JAX would run JAX operations
     reverse = xp.flip(matrix, (-2, -1))
     reverse = _host_cholesky(reverse, name) if xp is np else cholesky(reverse)
     factor = xp.swapaxes(xp.flip(reverse, (-2, -1)), -2, -1)
