@@ -27,6 +27,9 @@ nox.options.sessions = [
     "docs",
 ]
 
+# On all cores, a file of tests in one process: tests compile more than they compute.
+IN_PARALLEL = ("--numprocesses=auto", "--dist=loadfile")
+
 WORKSPACE = nox.project.load_toml(ROOT / "pyproject.toml")
 PROJECTS = {
     path.parent.name: nox.project.load_toml(path)
@@ -110,14 +113,14 @@ def tests(session: nox.Session, package: str) -> None:
     """Test one package in an environment that holds only what it declares."""
     needs = nox.project.dependency_groups(PROJECTS[package], "test")
     session.install(*editable(package), *needs)
-    session.run("pytest", f"packages/{package}/tests", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, f"packages/{package}/tests", *session.posargs)
 
 
 @nox.session
 def tests_integration(session: nox.Session) -> None:
     """Test the packages together, and the rules that they share."""
     session.install(*editable("sojourn"), *group("test"))
-    session.run("pytest", "tests-integration", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "tests-integration", *session.posargs)
 
 
 @nox.session
@@ -132,14 +135,14 @@ def embedding(session: nox.Session) -> None:
 def doctest(session: nox.Session) -> None:
     """Run the examples in the docstrings."""
     session.install(*editable("sojourn"), *group("test"))
-    session.run("pytest", "--doctest-modules", *(session.posargs or SOURCES))
+    session.run("pytest", *IN_PARALLEL, "--doctest-modules", *(session.posargs or SOURCES))
 
 
 @nox.session
 def statistics(session: nox.Session) -> None:
     """Compare draws with known posteriors, at length."""
     session.install(*editable("sojourn"), *group("test"))
-    session.run("pytest", "-m", "statistics", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "-m", "statistics", *session.posargs)
 
 
 @nox.session
@@ -163,7 +166,7 @@ def lowest(session: nox.Session) -> None:
     failed = []
     for folder in [*(f"packages/{name}/tests" for name in PROJECTS), "tests-integration"]:
         try:
-            session.run("pytest", folder, *session.posargs)
+            session.run("pytest", *IN_PARALLEL, folder, *session.posargs)
         except nox.command.CommandFailed:
             failed.append(folder)
     if failed:
