@@ -165,7 +165,7 @@ def test_scales_and_correlations_are_learned_from_few_draws(warmup):
     _, precision = correlated(10)
     matrix = jnp.asarray(precision, jnp.float32)
     kernel = NUTS(potential_fn=lambda z: 0.5 * z @ matrix @ z, warmup=warmup)
-    mcmc = MCMC(kernel, num_warmup=400, num_samples=500, progress_bar=False)
+    mcmc = MCMC(kernel, num_warmup=400, num_samples=500, progress_bar=False, report=False)
     mcmc.run(jax.random.key(3), init_params=jnp.ones(10), extra_fields=("num_steps",))
     steps = float(np.mean(mcmc.get_extra_fields()["num_steps"]))
     # The condition number of what is left decides how long trajectories are.

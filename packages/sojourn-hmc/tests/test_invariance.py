@@ -138,7 +138,7 @@ def outcomes(kernel):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_exact_draws_stay_exact(kernel, law):
     outcome = outcomes(kernel)[law]
-    assert outcome.moved > 0.6, "chains that stand still keep any law"
+    assert outcome.moved > 0.5, "chains that stand still keep any law"
     assert outcome.accept_prob < 0.97, "too fine to test what is done with a refusal"
     assert outcome.smallest_p_value > 1e-4, outcome.p_values
 

@@ -167,6 +167,7 @@ def test_any_kinetic_energy_gives_the_target(kernel, energy):
         num_warmup=500,
         num_samples=8000,
         progress_bar=False,
+        report=False,
     )
     mcmc.run(jax.random.key(4), init_params=jnp.zeros(2))
     draws = np.asarray(mcmc.get_samples(), float)
