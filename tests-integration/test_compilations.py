@@ -30,7 +30,9 @@ def regression(x, degree, noise, y=None):
 
 
 def run(kernel, *arguments, seed=0, extra_fields=(), init_params=None, **settings):
-    settings = {"num_warmup": 20, "num_samples": 30, "progress_bar": False, **settings}
+    # Runs this short are full of problems, of which nothing is to be said here.
+    short = {"num_warmup": 20, "num_samples": 30, "progress_bar": False, "report": False}
+    settings = {**short, **settings}
     mcmc = MCMC(kernel, **settings)
     key = jax.random.key(seed)
     mcmc.run(key, *arguments, y=Y, extra_fields=extra_fields, init_params=init_params)
