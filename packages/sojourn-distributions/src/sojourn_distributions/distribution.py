@@ -43,9 +43,6 @@ class Distribution(Parametrized):
     other method has a default or says that it is not available. The batch shape follows from the
     shapes of the parameters; one whose event is not a scalar also writes `_event_shape`.
 
-    A distribution is a pytree whose leaves are the parameters as given: building one from Python
-    or NumPy numbers creates no JAX array.
-
     Parameters
     ----------
     batch_shape, event_shape
