@@ -123,7 +123,7 @@ MUTATIONS = [
         "accepted = jnp.log(jax.random.uniform(key_accept, dtype=gain.dtype)) < gain",
         "accepted = jnp.log(jax.random.uniform(key_accept, dtype=gain.dtype)) < 1e9 + 0 * gain",
         f"{HMC_TESTS}/test_metrics.py",
-        "refreshed and light-tailed",
+        "refreshed and narrow",
     ),
     Mutation(
         "Fisher's diagonal upside down",

@@ -120,6 +120,8 @@ def test_given_blocks_are_used():
 KINETIC = {
     "gaussian": lambda inverse, r: 0.5 * jnp.sum(inverse * r**2),
     "relativistic": lambda inverse, r: jnp.sum(jnp.sqrt(1 + inverse * r**2)),
+    # Momenta far smaller than the mass matrix says, so that many of their moves are refused.
+    "narrow": lambda inverse, r: 10 * jnp.sum(inverse * r**2),
     "light-tailed": lambda inverse, r: 0.25 * jnp.sum((inverse * r**2) ** 2),
 }
 
