@@ -26,7 +26,7 @@ from sojourn_hmc.bad_start import describe_bad_start, finite_start
 from sojourn_hmc.differentiate import value_and_gradient
 from sojourn_hmc.initial_metric import check_inverse_mass_matrix, first_inverse_mass_matrix
 from sojourn_hmc.kernel import MCMCKernel
-from sojourn_hmc.start import MAX_ATTEMPTS, find_start
+from sojourn_hmc.start import MAX_ATTEMPTS, find_start, flattening
 from sojourn_hmc.target import Potential, Target, target_of
 from sojourn_hmc.transition import transition_keys
 from sojourn_hmc.uniforms import uniform
@@ -166,10 +166,7 @@ class BarkerMH(MCMCKernel):
     ) -> BarkerMHState:
         """Find a starting point and start the warmup; see `MCMCKernel.init`."""
         setup = self.target.setup(model_args, model_kwargs or {}, init_params)
-        shape = jax.eval_shape(setup.start, rng_key)
-        _, unravel = ravel_pytree(
-            jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
-        )
+        _, unravel = flattening(setup.start, rng_key)
         start = find_start(
             lambda key: ravel_pytree(setup.start(key))[0],
             value_and_gradient(lambda position: setup.potential(unravel(position))),

@@ -26,7 +26,7 @@ from sojourn_hmc.kinetic import CustomKinetic, KineticFn
 from sojourn_hmc.mass_matrix import Metric
 from sojourn_hmc.phase_space import Hamiltonian
 from sojourn_hmc.problems import divergences, low_energy_information
-from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start
+from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start, flattening
 from sojourn_hmc.target import Potential, Target, target_of
 from sojourn_hmc.transition import BuildTrajectory, transition, transition_keys
 from sojourn_hmc.warmups import choose_warmup
@@ -204,10 +204,7 @@ class HamiltonianKernel(MCMCKernel):
     ) -> HMCState:
         """Find a starting point and start the warmup; see `MCMCKernel.init`."""
         setup = self.target.setup(model_args, model_kwargs or {}, init_params)
-        shape = jax.eval_shape(setup.start, rng_key)
-        _, unravel = ravel_pytree(
-            jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
-        )
+        shape, unravel = flattening(setup.start, rng_key)
         gradient = self._gradient(setup.potential, unravel)
         start = find_start(
             lambda key: ravel_pytree(setup.start(key))[0],

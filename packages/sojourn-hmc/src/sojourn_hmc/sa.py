@@ -25,7 +25,7 @@ from jax.scipy.linalg import solve_triangular
 from sojourn_hmc.acceptance import mean_of_phase
 from sojourn_hmc.bad_start import describe_bad_start, finite_start
 from sojourn_hmc.kernel import MCMCKernel
-from sojourn_hmc.start import MAX_ATTEMPTS, find_start
+from sojourn_hmc.start import MAX_ATTEMPTS, find_start, flattening
 from sojourn_hmc.target import Potential, Target, target_of
 from sojourn_hmc.transition import transition_keys
 from sojourn_hmc.uniforms import uniform
@@ -191,10 +191,7 @@ class SA(MCMCKernel):
     ) -> SAState:
         """Spread the points around a start; see `MCMCKernel.init`."""
         setup = self.target.setup(model_args, model_kwargs or {}, init_params)
-        shape = jax.eval_shape(setup.start, rng_key)
-        _, unravel = ravel_pytree(
-            jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
-        )
+        _, unravel = flattening(setup.start, rng_key)
 
         def potential(position: jax.Array) -> jax.Array:
             return setup.potential(unravel(position))

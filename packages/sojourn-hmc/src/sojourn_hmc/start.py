@@ -1,11 +1,12 @@
 """Where a chain starts: a position at which potential and gradient are finite."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.flatten_util import ravel_pytree
 
 from sojourn_hmc.differentiate import Gradient
 
@@ -23,6 +24,15 @@ class StartPoint(NamedTuple):
 def is_finite(point: StartPoint) -> jax.Array:
     """Whether a chain can start here."""
     return jnp.isfinite(point.potential_energy) & jnp.all(jnp.isfinite(point.potential_gradient))
+
+
+def flattening(
+    draw_position: Callable[[jax.Array], Any], key: jax.Array
+) -> tuple[Any, Callable[[jax.Array], Any]]:
+    """Shapes of a position, and the map from its flat form ``(D,)`` back; nothing is drawn."""
+    shape = jax.eval_shape(draw_position, key)
+    _, unravel = ravel_pytree(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape))
+    return shape, unravel
 
 
 def find_start(
