@@ -1,9 +1,6 @@
-"""MCMC kernels that move some sites of a model given the others.
-
-The package is the place of Gibbs-within-HMC, of kernels for discrete sites and of energy-conserving
-subsampling. None of them is in this release.
-"""
+"""MCMC kernels that move some sites of a model given the others."""
 
 from sojourn_gibbs._version import __version__
+from sojourn_gibbs.conditional_target import Given, conditional_target, conditioned
 
-__all__ = ["__version__"]
+__all__ = ["Given", "__version__", "conditional_target", "conditioned"]

@@ -38,7 +38,8 @@ from sojourn_hmc.low_rank import LowRank
 from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
 from sojourn_hmc.sa import SA, SAAdaptState, SAState
-from sojourn_hmc.target import Potential, PotentialTarget, Setup, Target
+from sojourn_hmc.target import ModelBased, Potential, PotentialTarget, Setup, Target
+from sojourn_hmc.target_kernel import TargetKernel
 
 __all__ = [
     "HMC",
@@ -54,6 +55,7 @@ __all__ = [
     "KineticFn",
     "LowRank",
     "MCMCKernel",
+    "ModelBased",
     "Observation",
     "Potential",
     "PotentialTarget",
@@ -63,6 +65,7 @@ __all__ = [
     "Setup",
     "Splitting",
     "Target",
+    "TargetKernel",
     "Warmup",
     "WarmupSettings",
     "__version__",

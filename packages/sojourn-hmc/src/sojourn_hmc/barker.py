@@ -11,7 +11,7 @@ has a law ``mu`` symmetric about 0 and ``b`` is ``+1`` with probability ``sigmoi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -25,9 +25,9 @@ from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, WarmupSett
 from sojourn_hmc.bad_start import describe_bad_start, finite_start
 from sojourn_hmc.differentiate import value_and_gradient
 from sojourn_hmc.initial_metric import check_inverse_mass_matrix, first_inverse_mass_matrix
-from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.start import MAX_ATTEMPTS, find_start, flattening
-from sojourn_hmc.target import Potential, Target, target_of
+from sojourn_hmc.target import Potential, Target
+from sojourn_hmc.target_kernel import TargetKernel
 from sojourn_hmc.transition import transition_keys
 from sojourn_hmc.uniforms import uniform
 
@@ -68,7 +68,7 @@ class BarkerMHState(NamedTuple):
     rng_key: jax.Array
 
 
-class BarkerMH(MCMCKernel):
+class BarkerMH(TargetKernel):
     """Metropolis-Hastings with the Barker proposal (Livingstone and Zanella 2022).
 
     One gradient a step, as for the Metropolis-adjusted Langevin algorithm, yet robust: a step never
@@ -138,7 +138,7 @@ class BarkerMH(MCMCKernel):
         if isinstance(inverse_mass_matrix, Mapping):
             raise TypeError("inverse_mass_matrix of BarkerMH must be an array, not blocks")
         check_inverse_mass_matrix(inverse_mass_matrix)
-        self.target = target_of(target, potential_fn)
+        super().__init__(target, potential_fn)
         self.step_size = step_size
         self.inverse_mass_matrix = inverse_mass_matrix
         self.dense_mass = bool(dense_mass)
@@ -151,10 +151,6 @@ class BarkerMH(MCMCKernel):
     def sample_field(self) -> str:
         """The unconstrained position."""
         return "z"
-
-    def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
-        """Ask the target whether it can be sampled."""
-        self.target.check(model_args, model_kwargs, init_params)
 
     def init(
         self,
@@ -244,6 +240,13 @@ class BarkerMH(MCMCKernel):
             rng_key=state.rng_key,
         )
 
+    def refresh(self, state: BarkerMHState, model_args: tuple, model_kwargs: dict) -> BarkerMHState:
+        """Compute potential and gradient anew; see `MCMCKernel.refresh`."""
+        setup = self.target.setup(model_args, model_kwargs, None)
+        position, unravel = ravel_pytree(state.z)
+        energy, gradient = value_and_gradient(lambda q: setup.potential(unravel(q)))(position)
+        return state._replace(potential_energy=energy, z_grad=unravel(gradient))
+
     def check_start(self, state: BarkerMHState, model_args: tuple, model_kwargs: dict) -> None:
         """Raise if potential or gradient is not finite at the start."""
         start = (state.potential_energy, state.z_grad)
@@ -251,10 +254,6 @@ class BarkerMH(MCMCKernel):
             raise ValueError(
                 describe_bad_start(self.target, state.z, *start, model_args, model_kwargs)
             )
-
-    def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
-        """Return the target's map from unconstrained to constrained values."""
-        return self.target.setup(model_args, model_kwargs, None).constrain
 
     def get_diagnostics_str(self, state: BarkerMHState) -> str:
         """Step size and mean acceptance probability."""

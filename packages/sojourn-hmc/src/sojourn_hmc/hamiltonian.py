@@ -21,13 +21,14 @@ from sojourn_hmc.blocks import Blocks, Names, check_names, cut_into_blocks
 from sojourn_hmc.differentiate import Gradient, value_and_gradient
 from sojourn_hmc.initial_metric import check_inverse_mass_matrix, first_inverse_mass_matrix
 from sojourn_hmc.integrator import Splitting
-from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.kinetic import CustomKinetic, KineticFn
 from sojourn_hmc.mass_matrix import Metric
-from sojourn_hmc.phase_space import Hamiltonian
+from sojourn_hmc.phase_space import Hamiltonian, Proposal
 from sojourn_hmc.problems import divergences, low_energy_information
 from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start, flattening
-from sojourn_hmc.target import Potential, Target, target_of
+from sojourn_hmc.target import Potential, Target
+from sojourn_hmc.target_kernel import TargetKernel
+from sojourn_hmc.trajectory import TrajectoryInfo
 from sojourn_hmc.transition import BuildTrajectory, transition, transition_keys
 from sojourn_hmc.warmups import choose_warmup
 
@@ -83,7 +84,7 @@ class HMCState(NamedTuple):
     rng_key: jax.Array
 
 
-class HamiltonianKernel(MCMCKernel):
+class HamiltonianKernel(TargetKernel):
     """A kernel that moves by Hamiltonian dynamics; how a trajectory is built is left open.
 
     Parameters
@@ -154,7 +155,7 @@ class HamiltonianKernel(MCMCKernel):
             )
         check_names([] if isinstance(dense_mass, bool) else dense_mass, inverse_mass_matrix)
         check_inverse_mass_matrix(inverse_mass_matrix)
-        self.target = target_of(target, potential_fn)
+        super().__init__(target, potential_fn)
         self.kinetic_fn = kinetic_fn
         self.step_size = step_size
         self.inverse_mass_matrix = inverse_mass_matrix
@@ -189,10 +190,6 @@ class HamiltonianKernel(MCMCKernel):
     def find_problems(self, fields: dict[str, np.ndarray]) -> list[str]:
         """Look for divergences and a low E-BFMI; see `MCMCKernel.find_problems`."""
         return [*divergences(fields["diverging"]), *low_energy_information(fields["energy"])]
-
-    def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
-        """Ask the target whether it can be sampled."""
-        self.target.check(model_args, model_kwargs, init_params)
 
     def init(
         self,
@@ -262,21 +259,51 @@ class HamiltonianKernel(MCMCKernel):
         self, state: HMCState, model_args: tuple = (), model_kwargs: dict | None = None
     ) -> HMCState:
         """Make one transition and let the warmup learn from it; see `MCMCKernel.sample`."""
-        setup = self.target.setup(model_args, model_kwargs or {}, None)
-        position, unravel = ravel_pytree(state.z)
-        gradient = self._gradient(setup.potential, unravel)
-        blocks = self._blocks(state.z)
-        metric = self._metric(state.adapt_state, blocks, unravel)
-        keys = transition_keys(state.rng_key, state.i)
+        hamiltonian = self.hamiltonian(state, model_args, model_kwargs or {})
         proposal, info = transition(
-            self.trajectory_builder(Hamiltonian(gradient, metric, self.integrator), state),
-            metric,
-            keys,
-            position,
+            self.trajectory_builder(hamiltonian, state),
+            hamiltonian.metric,
+            transition_keys(state.rng_key, state.i),
+            ravel_pytree(state.z)[0],
             state.potential_energy,
             ravel_pytree(state.z_grad)[0],
             None if state.r is None else ravel_pytree(state.r)[0],
         )
+        return self.after(state, hamiltonian, proposal, info)
+
+    def refresh(self, state: HMCState, model_args: tuple, model_kwargs: dict) -> HMCState:
+        """Compute potential and gradient anew; see `MCMCKernel.refresh`."""
+        position, unravel = ravel_pytree(state.z)
+        gradient = self.hamiltonian(state, model_args, model_kwargs).gradient
+        potential_energy, potential_gradient = gradient(position)
+        return state._replace(potential_energy=potential_energy, z_grad=unravel(potential_gradient))
+
+    def hamiltonian(self, state: HMCState, model_args: tuple, model_kwargs: dict) -> Hamiltonian:
+        """Return the system that a chain in ``state`` moves in, on flat positions ``(D,)``."""
+        setup = self.target.setup(model_args, model_kwargs, None)
+        _, unravel = ravel_pytree(state.z)
+        return Hamiltonian(
+            self._gradient(setup.potential, unravel),
+            self._metric(state.adapt_state, self._blocks(state.z), unravel),
+            self.integrator,
+        )
+
+    def after(
+        self, state: HMCState, hamiltonian: Hamiltonian, proposal: Proposal, info: TrajectoryInfo
+    ) -> HMCState:
+        """Return the state after a transition, from which the warmup learns.
+
+        Parameters
+        ----------
+        state : HMCState
+            The state before.
+        hamiltonian : Hamiltonian
+            The system, where the transition ended.
+        proposal, info
+            What the transition gave.
+        """
+        position, unravel = ravel_pytree(state.z)
+        metric, keys = hamiltonian.metric, transition_keys(state.rng_key, state.i)
         momentum = None
         if metric.refreshes_from_last:
             # In the warmup the mass matrix may change, and the scale of momenta with it.
@@ -290,7 +317,7 @@ class HamiltonianKernel(MCMCKernel):
 
         def search(metric: Metric, step_size: jax.Array) -> jax.Array:
             return search_step_size(
-                Hamiltonian(gradient, metric, self.integrator),
+                hamiltonian._replace(metric=metric),
                 StartPoint(
                     proposal.position, proposal.potential_energy, proposal.potential_gradient
                 ),
@@ -307,7 +334,7 @@ class HamiltonianKernel(MCMCKernel):
                 info.accept_prob,
                 jnp.any(proposal.position != position) & ~info.diverging,
             ),
-            blocks,
+            self._blocks(state.z),
             search,
         )
         return HMCState(
@@ -344,10 +371,6 @@ class HamiltonianKernel(MCMCKernel):
                     model_kwargs,
                 )
             )
-
-    def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
-        """Return the target's map from unconstrained to constrained values."""
-        return self.target.setup(model_args, model_kwargs, None).constrain
 
     def get_diagnostics_str(self, state: HMCState) -> str:
         """Steps, step size and mean acceptance probability."""

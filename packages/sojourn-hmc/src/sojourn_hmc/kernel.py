@@ -97,6 +97,47 @@ class MCMCKernel(ABC):
         return ""
 
     @property
+    def is_ensemble_kernel(self) -> bool:
+        """Whether chains are moved together; no kernel of this package does that."""
+        return False
+
+    def get_constrain_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
+        """Return the map from ``sample_field`` to constrained values that other kernels are given.
+
+        Where a kernel is one block of a composition, the others are conditioned on these values.
+        """
+        return self.postprocess_fn(model_args, model_kwargs)
+
+    def refresh(self, state: Any, model_args: tuple, model_kwargs: dict) -> Any:
+        """Compute anew what a state keeps of the density, for other arguments, and stay in place.
+
+        A composition calls it before `sample` when what this kernel is conditioned on has moved.
+
+        Raises
+        ------
+        NotImplementedError
+            Unless the kernel fills it in: a kernel that keeps an old density would move on it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be a block of a composition: it lacks refresh(state, "
+            "model_args, model_kwargs), which returns the state with whatever it keeps of the "
+            "density computed anew, or the state itself if it keeps nothing"
+        )
+
+    def wrap_model(self, wrapper: Callable[[Callable], Callable]) -> "MCMCKernel":
+        """Return this kernel on the model ``wrapper(model)``; it stays as it is itself.
+
+        Raises
+        ------
+        NotImplementedError
+            If the kernel is not made from a model.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be a block of a composition: it lacks "
+            "wrap_model(wrapper), which returns the kernel on another model"
+        )
+
+    @property
     def watched_fields(self) -> tuple[str, ...]:
         """Names of the state's fields, with dots, that `find_problems` asks for; cheap scalars.
 

@@ -24,9 +24,9 @@ from jax.scipy.linalg import solve_triangular
 
 from sojourn_hmc.acceptance import mean_of_phase
 from sojourn_hmc.bad_start import describe_bad_start, finite_start
-from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.start import MAX_ATTEMPTS, find_start, flattening
-from sojourn_hmc.target import Potential, Target, target_of
+from sojourn_hmc.target import Potential, Target
+from sojourn_hmc.target_kernel import TargetKernel
 from sojourn_hmc.transition import transition_keys
 from sojourn_hmc.uniforms import uniform
 
@@ -92,7 +92,7 @@ class SAState(NamedTuple):
     rng_key: jax.Array
 
 
-class SA(MCMCKernel):
+class SA(TargetKernel):
     """Sample Adaptive MCMC (Zhu 2019): one evaluation of the potential a step, no gradient.
 
     The warmup is burn-in and needs to be long, since nothing but the points themselves adapts. A
@@ -157,7 +157,7 @@ class SA(MCMCKernel):
                 "initial_scale must be a positive number or one for each component of the flat "
                 f"unconstrained position, got {initial_scale}"
             )
-        self.target = target_of(target, potential_fn)
+        super().__init__(target, potential_fn)
         self.adapt_state_size = adapt_state_size
         self.dense_mass = bool(dense_mass)
         self.initial_scale = scale
@@ -176,10 +176,6 @@ class SA(MCMCKernel):
     def watched_fields(self) -> tuple[str, ...]:
         """None: a proposal of high energy is refused, and no region is missed for it."""
         return ()
-
-    def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
-        """Ask the target whether it can be sampled."""
-        self.target.check(model_args, model_kwargs, init_params)
 
     def init(
         self,
@@ -269,6 +265,17 @@ class SA(MCMCKernel):
             rng_key=state.rng_key,
         )
 
+    def refresh(self, state: SAState, model_args: tuple, model_kwargs: dict) -> SAState:
+        """Compute the potential of every point anew; see `MCMCKernel.refresh`."""
+        setup = self.target.setup(model_args, model_kwargs, None)
+        unravel = ravel_pytree(state.z)[1]
+        return state._replace(
+            potential_energy=setup.potential(state.z),
+            adapt_state=state.adapt_state._replace(
+                pes=jax.vmap(lambda z: setup.potential(unravel(z)))(state.adapt_state.zs)
+            ),
+        )
+
     def check_start(self, state: SAState, model_args: tuple, model_kwargs: dict) -> None:
         """Raise if the potential is not finite at the start, or the points do not spread."""
         if not finite_start(state.potential_energy):
@@ -284,10 +291,6 @@ class SA(MCMCKernel):
                 "singular: give another initial_scale (in units of the unconstrained space, wide "
                 "enough to be told apart in the precision used), or a larger adapt_state_size"
             )
-
-    def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
-        """Return the target's map from unconstrained to constrained values."""
-        return self.target.setup(model_args, model_kwargs, None).constrain
 
     def get_diagnostics_str(self, state: SAState) -> str:
         """Mean acceptance probability."""

@@ -50,6 +50,20 @@ class Target(Protocol):
         ...
 
 
+@runtime_checkable
+class ModelBased(Protocol):
+    """What a target offers besides if it is made from a model function: the same on another one."""
+
+    @property
+    def model(self) -> Callable:
+        """The model."""
+        ...
+
+    def with_model(self, model: Callable) -> Target:
+        """Return a target on ``model`` that is like this one in everything else."""
+        ...
+
+
 class PotentialTarget:
     """A bare potential energy as a target: no model, no constraints, no arguments.
 

@@ -67,4 +67,3 @@ class BarkerMH(sojourn_hmc.BarkerMH):
             target_accept_prob=target_accept_prob,
             noise=noise,
         )
-        self.model = model

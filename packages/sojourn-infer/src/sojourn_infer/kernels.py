@@ -92,7 +92,6 @@ class HMC(sojourn_hmc.HMC):
             integrator=integrator,
             adaptation=adaptation,
         )
-        self.model = model
 
 
 class NUTS(sojourn_hmc.NUTS):
@@ -165,4 +164,3 @@ class NUTS(sojourn_hmc.NUTS):
             integrator=integrator,
             adaptation=adaptation,
         )
-        self.model = model

@@ -57,4 +57,3 @@ class SA(sojourn_hmc.SA):
             dense_mass=dense_mass,
             initial_scale=initial_scale,
         )
-        self.model = model

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +50,12 @@ class ModelTarget:
     def __init__(self, model: Model, init_strategy: InitStrategy = init_to_uniform):
         self.model = model
         self.init_strategy = init_strategy
+
+    def with_model(self, model: Model) -> Self:
+        """Return a target on ``model`` that is like this one in everything else."""
+        other = copy.copy(self)
+        other.model = model
+        return other
 
     def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
         """Run the model abstractly; raise on what cannot be sampled, before anything compiles.
