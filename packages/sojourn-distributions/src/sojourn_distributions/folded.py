@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.quantile_moments import lower_partial_mean
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import AbsTransform
 
@@ -76,3 +78,34 @@ class FoldedDistribution(TransformedDistribution):
 
     def icdf(self, q: ArrayLike) -> Any:
         raise self._unavailable("icdf")
+
+    @property
+    def mean(self) -> Any:
+        below, above = self._partial_means()
+        # The mean of |x| is finite if and only if that of x is.
+        return jnp.where(jnp.isfinite(self.base_dist.mean), below + above, jnp.inf)
+
+    @property
+    def variance(self) -> Any:
+        # E x^2 - (E |x|)^2, where the two parts of E |x| differ by the mean of x.
+        below, above = self._partial_means()
+        variance = self.base_dist.variance - 4 * below * above
+        return jnp.where(jnp.isfinite(self.base_dist.variance), variance, jnp.inf)
+
+    def _partial_means(self) -> tuple[Any, Any]:
+        """Means of ``max(-x, 0)`` and ``max(x, 0)``: one by quadrature, their difference known."""
+        base, dtype, shape = self.base_dist, self._dtype, self.batch_shape
+        mean = jnp.broadcast_to(base.mean, shape)
+        log_below = jnp.broadcast_to(jnp.asarray(base.log_cdf(0.0), dtype), shape)
+        log_above = jnp.broadcast_to(jnp.asarray(base.log_survival(0.0), dtype), shape)
+        # The lower tail is the one with exact quantiles, unless the upper one is next to nothing.
+        lower = log_above > math.log(1e-6)
+        almost_one = 1 - float(jnp.finfo(dtype).epsneg)
+
+        def quantile(log_q: Any) -> Any:
+            below = base.icdf_from_log(jnp.where(lower, log_q, -1.0))
+            above = base.icdf(jnp.minimum(-jnp.expm1(jnp.where(lower, -1.0, log_q)), almost_one))
+            return jnp.where(lower, -below, above)
+
+        part = lower_partial_mean(quantile, jnp.where(lower, log_below, log_above), dtype)
+        return jnp.where(lower, part, part - mean), jnp.where(lower, part + mean, part)

@@ -153,13 +153,11 @@ CASES = [
         dist.RelaxedBernoulliLogits,
         {"temperature": 1.5, "logits": 0.4},
         relaxed_bernoulli,
-        moments=False,
     ),
     Case(
         dist.RelaxedBernoulli,
         {"temperature": 0.6, "probs": 0.3},
         relaxed_bernoulli_of_probs,
-        moments=False,
     ),
     Case(dist.TruncatedCauchy, {"loc": 0.3, "scale": 1.0, **BOTH}, truncated_cauchy),
     Case(dist.TruncatedGamma, {**GAMMA, "low": 1.0}, truncated_gamma, "left"),
@@ -174,18 +172,16 @@ CASES = [
         truncated_normal,
         "tail",
     ),
-    Case(dist.TruncatedPolyaGamma, {}, polya_gamma, moments=False),
+    Case(dist.TruncatedPolyaGamma, {}, polya_gamma),
     Case(
         TruncatedSoftLaplace,
         {"loc": -0.3, "scale": 0.6, "low": 0.2},
         truncated_soft_laplace,
-        moments=False,
     ),
     Case(
         TruncatedStudentT,
         {"df": 4.0, "loc": -0.3, "scale": 0.6, "low": -0.5, "high": 2.0},
         truncated_student_t,
-        moments=False,
     ),
     Case(dist.Uniform, {"low": -1.0, "high": 3.0}, uniform),
 ]

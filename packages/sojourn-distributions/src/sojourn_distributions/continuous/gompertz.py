@@ -11,6 +11,7 @@ from jax.scipy.special import exp1
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.quantile_moments import mean_and_variance
 from sojourn_distributions.tails import tail_integral
 
 __all__ = ["Gompertz"]
@@ -84,6 +85,14 @@ class Gompertz(Distribution):
     @property
     def mean(self) -> Any:
         return jnp.broadcast_to(self._mean_age / self.rate, self.batch_shape)
+
+    @property
+    def variance(self) -> Any:
+        def age(log_below: Any, log_above: Any) -> Any:
+            return jnp.log1p(-log_above / self.concentration)
+
+        _, variance = mean_and_variance(age, self.batch_shape, self._dtype)
+        return variance / jnp.square(self.rate)
 
     @property
     def mode(self) -> Any:

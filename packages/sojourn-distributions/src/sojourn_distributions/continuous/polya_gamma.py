@@ -85,6 +85,28 @@ class TruncatedPolyaGamma(Distribution):
         limits = jnp.finfo(q.dtype)
         return self.icdf(jnp.maximum(q, limits.tiny))
 
+    @property
+    def mean(self) -> Any:
+        return jnp.full(self.batch_shape, self._moments()[0], self._dtype)
+
+    @property
+    def variance(self) -> Any:
+        first, second = self._moments()
+        return jnp.full(self.batch_shape, second - first**2, self._dtype)
+
+    def _moments(self) -> tuple[float, float]:
+        """Means of the value and of its square.
+
+        Those of PG(1, 0) are 1/4 and 5/48 (Polson et al., section 2.3). What the cut takes away
+        follows from the tail above it, whose second term is 1e-48 of the first.
+        """
+        cut, rate = self.truncation_point, 0.5 * math.pi**2
+        above = 4 / math.pi * math.exp(-rate * cut)
+        mass = 1 - above
+        first = 1 / 4 - above * (cut + 1 / rate)
+        second = 5 / 48 - above * (cut**2 + 2 * cut / rate + 2 / rate**2)
+        return first / mass, second / mass
+
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside = jnp.greater(value, 0) & jnp.less_equal(value, self.truncation_point)
         x = jnp.where(inside, value, 1.0)

@@ -17,6 +17,7 @@ from sojourn_distributions.continuous.normal import Normal
 from sojourn_distributions.continuous.student_t import StudentT
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log1mexp
+from sojourn_distributions.quantile_moments import mean_and_variance
 
 __all__ = [
     "LeftTruncatedDistribution",
@@ -182,10 +183,10 @@ class _SymmetricTruncated(Truncated):
             first, variance = self._normal_moments()
         elif isinstance(base, Cauchy):
             first, variance = self._cauchy_moments()
+        elif isinstance(base, Laplace):
+            first, variance = self._laplace_moments()
         else:
-            raise NotImplementedError(
-                f"the moments of a truncated {type(base).__name__} are not available"
-            )
+            return self._moments_by_quantiles()
         mean = jnp.broadcast_to(base.loc + base.scale * first, self.batch_shape)
         return mean, jnp.broadcast_to(jnp.square(base.scale) * variance, self.batch_shape)
 
@@ -213,6 +214,52 @@ class _SymmetricTruncated(Truncated):
         angle = jnp.arctan2(b - a, 1 + a * b)
         first = 0.5 * (jnp.log1p(b * b) - jnp.log1p(a * a)) / angle
         return first, (b - a) / angle - 1 - jnp.square(first)
+
+    def _laplace_moments(self) -> tuple[Any, Any]:
+        """Mean and variance of the standard variable: exponential on either side of 0."""
+        base = self.base_dist
+        a, b = (
+            jnp.asarray(end if bound is None else (bound - base.loc) / base.scale, self._dtype)
+            for bound, end in zip(self._bounds, (-jnp.inf, jnp.inf), strict=True)
+        )
+        # Distances from 0 at which each side begins and ends; an absent side has no width.
+        begin = jnp.stack([jnp.maximum(-b, 0.0), jnp.maximum(a, 0.0)])
+        width = jnp.stack([jnp.maximum(-a, 0.0), jnp.maximum(b, 0.0)]) - begin
+        within, spread = _cut_exponential_moments(width)
+        log_mass = log1mexp(-jnp.maximum(width, jnp.finfo(width.dtype).tiny)) - begin
+        share = jax.nn.softmax(jnp.where(width > 0, log_mass, -jnp.inf), axis=0)
+        sign = jnp.asarray([-1, 1]).reshape(2, *(1,) * (begin.ndim - 1))
+        means = sign * (begin + within)
+        mean = jnp.sum(share * means, axis=0)
+        return mean, jnp.sum(share * (spread + jnp.square(means - mean)), axis=0)
+
+    def _moments_by_quantiles(self) -> tuple[Any, Any]:
+        """Mean and variance of the variable itself, infinite where a heavy tail is not cut."""
+        mean, variance = mean_and_variance(self._icdf_from_logs, self.batch_shape, self._dtype)
+        low, high = self._bounds
+        if isinstance(self.base_dist, StudentT) and (low is None or high is None):
+            df = jnp.broadcast_to(self.base_dist.df, self.batch_shape)
+            mean = jnp.where(df > 1, mean, -jnp.inf if low is None else jnp.inf)
+            variance = jnp.where(df > 2, variance, jnp.inf)
+        return mean, variance
+
+
+def _cut_exponential_moments(width: Any) -> tuple[Any, Any]:
+    """Mean and variance of a standard exponential variable given that it is at most `width`."""
+    narrow = width < 0.3
+    w = jnp.where(narrow, 1.0, width)
+    finite = w < 80  # beyond it nothing is cut
+    w = jnp.where(finite, w, 1.0)
+    mean = jnp.where(finite, 1 - w / jnp.expm1(w), 1.0)
+    variance = jnp.where(finite, 1 - jnp.square(0.5 * w / jnp.sinh(0.5 * w)), 1.0)
+    # Series in the width, where the formulas cancel.
+    s = jnp.where(narrow, width, 0.0)
+    square = s * s
+    near_mean = s * (0.5 - s / 12 * (1 - square / 60 * (1 - square / 42)))
+    near_variance = (
+        square / 12 * (1 - square / 20 * (1 - square * 5 / 126 * (1 - square * 7 / 200)))
+    )
+    return jnp.where(narrow, near_mean, mean), jnp.where(narrow, near_variance, variance)
 
 
 class LeftTruncatedDistribution(_SymmetricTruncated):
