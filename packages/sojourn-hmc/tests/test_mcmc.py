@@ -263,33 +263,32 @@ def test_empty_positions(position, method, capsys):
     assert "divergences" in capsys.readouterr().out
 
 
-class BreakingDisplay:
-    """A display that fails in the middle of the sampling phase."""
+def breaking(error, chunks=3):
+    """A callback that fails in the middle of the sampling phase."""
+    left = iter(range(chunks))
 
-    def __init__(self, error):
-        self.error, self.chunks = error, 0
+    def callback(view):
+        if view.phase == "sample" and next(left, None) is None:
+            raise error
 
-    def advance(self, num_transitions, phase, describe):
-        self.chunks += phase == "sample"
-        if self.chunks > 3:
-            raise self.error
-
-    def close(self):
-        pass
+    return callback
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_a_broken_run_keeps_the_draws_that_every_chain_has_made(method, error, monkeypatch):
+def test_a_broken_run_keeps_the_draws_that_every_chain_has_made(method, error):
     num_samples = 60_000
     whole = draws(make(2, num_samples=num_samples, chain_method=method))
     mcmc = make(2, num_samples=num_samples, chain_method=method)
-    monkeypatch.setattr("sojourn_hmc.mcmc.display", lambda total, enabled: BreakingDisplay(error))
-    with pytest.warns(SamplingWarning, match="broken off"), pytest.raises(error):
-        mcmc.run(KEY, init_params=starts(2))
+    with pytest.warns(SamplingWarning, match="broken off by"), pytest.raises(error):
+        mcmc.run(KEY, init_params=starts(2), callback=breaking(error))
     kept = np.asarray(mcmc.get_samples(group_by_chain=True)["x"])
     assert 0 < kept.shape[1] < num_samples
+    assert mcmc.ended_by == error.__name__ and not mcmc.is_complete
     np.testing.assert_array_equal(kept, whole[:, : kept.shape[1]])
+    mcmc.resume()
+    assert mcmc.ended_by is None and mcmc.is_complete
+    np.testing.assert_array_equal(mcmc.get_samples(group_by_chain=True)["x"], whole)
 
 
 def test_pickling_leaves_programs_behind():

@@ -1,4 +1,4 @@
-"""Draws on the host: where they are stored as they arrive, and how they become what users read."""
+"""Draws on the host: kept in memory as they arrive, and mapped to what users read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK_BYTES = 1 << 24
 MAX_BLOCK = 1024  # the last block is filled up, so that a large one would be wasted on a short run
 
 
-class Store:
+class Memory:
     """Collected fields of all chains in host memory.
 
     Parameters
@@ -28,10 +28,8 @@ class Store:
 
     def __init__(self, num_chains: int, num_draws: int, sample_shape: Any, batched: bool):
         skip = 1 if batched else 0
-        self.num_chains = num_chains
-        self.num_draws = num_draws
-        self.batched = batched
-        self.fields = jax.tree.map(
+        self._batched = batched
+        self._fields = jax.tree.map(
             lambda leaf: np.empty((num_chains, num_draws, *leaf.shape[skip:]), leaf.dtype),
             sample_shape,
         )
@@ -41,15 +39,14 @@ class Store:
 
         def copy(field: np.ndarray, leaf: jax.Array) -> None:
             values = np.asarray(leaf)[:count]
-            columns = np.moveaxis(values, 1, 0) if self.batched else values[None]
+            columns = np.moveaxis(values, 1, 0) if self._batched else values[None]
             field[list(chains), first : first + count] = columns
 
-        jax.tree.map(copy, self.fields, rows)
+        jax.tree.map(copy, self._fields, rows)
 
-    def cut(self, num_draws: int) -> None:
-        """Forget all but the first ``num_draws`` draws of every chain."""
-        self.num_draws = num_draws
-        self.fields = jax.tree.map(lambda field: field[:, :num_draws], self.fields)
+    def first(self, num_draws: int) -> Any:
+        """The fields of the first ``num_draws`` draws of every chain, ``(chains, draws, ...)``."""
+        return jax.tree.map(lambda field: field[:, :num_draws], self._fields)
 
 
 def block_that_fits(result_shape: Any) -> int:
@@ -80,16 +77,20 @@ def constrain(
     """
     total = num_chains * num_draws
     flat = jax.tree.map(lambda leaf: leaf.reshape(total, *leaf.shape[2:]), samples)
-    parts = []
+    values = jax.tree.map(
+        lambda leaf: np.empty((total, *leaf.shape[1:]), leaf.dtype), program.out_shape
+    )
+
+    def copy(value: np.ndarray, part: jax.Array, first: int) -> None:
+        value[first : first + block] = np.asarray(part)[: total - first]
+
     for first in range(0, total, block):
         rows = np.minimum(np.arange(first, first + block), total - 1)
         part = program(jax.tree.map(lambda leaf, at=rows: leaf[at], flat), data)
-        parts.append(jax.tree.map(lambda leaf, n=total - first: np.asarray(leaf)[:n], part))
-
-    def join(*pieces: np.ndarray) -> np.ndarray:
-        return np.concatenate(pieces).reshape(num_chains, num_draws, *pieces[0].shape[1:])
-
-    return jax.tree.map(join, *parts)
+        jax.tree.map(lambda value, leaf, at=first: copy(value, leaf, at), values, part)
+    return jax.tree.map(
+        lambda value: value.reshape(num_chains, num_draws, *value.shape[1:]), values
+    )
 
 
 def present(draws: Any, group_by_chain: bool) -> Any:

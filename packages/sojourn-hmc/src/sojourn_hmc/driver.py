@@ -1,28 +1,36 @@
-"""Drive lanes to the end of a run, chunk by chunk, with the host free between two chunks.
+"""Drive lanes to the end of a phase, chunk by chunk, with the host free between two chunks.
 
-Between chunks draws leave the device, progress is shown, and an interrupt or an error finds every
-draw made so far in place.
+Between chunks draws leave the device and who watches the run is asked. An interrupt or an error
+finds every draw made so far in place, and the run can go on from there.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from sojourn_hmc.chunk import Plan
-from sojourn_hmc.draws import Store
 from sojourn_hmc.engine import Engine
+from sojourn_hmc.lane import Lane, Reached
 from sojourn_hmc.placement import Placement
-from sojourn_hmc.progress import Progress
 
-FIRST_CHUNK = 10
 CHUNK_SECONDS = 0.1  # often enough for a display, rare enough to cost nothing
 GROWTH = (0.1, 10.0)  # of a chunk from one to the next
+
+
+class Sink(Protocol):
+    """Where draws go as they leave the device."""
+
+    def write(self, chains: tuple[int, ...], first: int, rows: Any, count: int) -> None:
+        """Take the first ``count`` rows of a lane as its draws from ``first`` on.
+
+        Called from the thread that advances the lane. The same draws may come twice.
+        """
 
 
 class Phase(NamedTuple):
@@ -57,47 +65,17 @@ class Phase(NamedTuple):
         return Plan(num_transitions, min(first, num_transitions), self.thinning)
 
 
-class Lane:
-    """The chains that one program call advances, and how far they are.
-
-    Parameters
-    ----------
-    chains : tuple of int
-        Their indices.
-    state : pytree
-        Their state, with a leading axis if the lane is batched.
-    """
-
-    def __init__(self, chains: tuple[int, ...], state: Any):
-        self.chains = chains
-        self.state = state
-        self.done = 0
-        self.kept = 0
-        self.chunk = FIRST_CHUNK
-
-    def chain_states(self, batched: bool) -> list[Any]:
-        """The state of each chain, on the host, to be looked at; keys of a batch stay together."""
-        state = jax.device_get(self.state)
-        if not batched:
-            return [state]
-        # Typed keys live on the device: taking one out would compile a program.
-        return [
-            jax.tree.map(lambda leaf, n=n: leaf[n] if isinstance(leaf, np.ndarray) else leaf, state)
-            for n in range(len(self.chains))
-        ]
-
-
 def drive(
     engine: Engine,
     data: tuple,
     placement: Placement,
     lanes: Sequence[Lane],
     phase: Phase,
-    store: Store,
-    progress: Progress,
-    describe: Callable[[Any], str],
-) -> None:
-    """Advance every lane through ``phase``; what is done when an exception comes stays done.
+    sink: Sink,
+    between: Callable[[], str | None],
+    longest_chunk: int | None = None,
+) -> str | None:
+    """Advance every lane to the end of ``phase``; what is done when an exception comes stays done.
 
     Parameters
     ----------
@@ -108,55 +86,57 @@ def drive(
     placement : Placement
         How lanes are laid out.
     lanes : sequence of Lane
-        Advanced in place.
+        Advanced in place, from wherever they are.
     phase : Phase
         What to do.
-    store : Store
+    sink : Sink
         Where kept draws go.
-    progress : Progress
-        The display.
-    describe : Callable
-        Describes a concrete state of one chain in a few words.
-    """
-    for lane in lanes:
-        lane.done = lane.kept = 0
+    between : Callable
+        Called after each chunk, on this thread; gives a reason to stop, or None.
+    longest_chunk : int, optional
+        Transitions that a chunk makes at most.
 
-    def advance(lane: Lane) -> int:
+    Returns
+    -------
+    str or None
+        Why the phase ended early; None at its end.
+    """
+
+    def advance(lane: Lane) -> None:
+        state, done, kept = lane.reached
         length = _chunk_length(lane, phase, engine.num_rows)
-        plan = phase.plan(lane.done, length)
+        if longest_chunk is not None:
+            length = min(length, longest_chunk)
+        plan = phase.plan(done, length)
         begin = time.perf_counter()
-        state, rows = jax.block_until_ready(engine.advance(lane.state, data, plan.as_arrays()))
+        state, rows = jax.block_until_ready(engine.advance(state, data, plan.as_arrays()))
         seconds = time.perf_counter() - begin
         count = plan.num_kept()
         if count:
-            store.write(lane.chains, lane.kept, rows, count)
-        lane.state = state
-        lane.done += length
-        lane.kept += count
+            sink.write(lane.chains, kept, rows, count)
+        lane.reached = Reached(state, done + length, kept + count)
         lane.chunk = max(1, int(length * np.clip(CHUNK_SECONDS / seconds, *GROWTH)))
-        return length
 
-    def report(lane: Lane, length: int) -> None:
-        def text() -> str:
-            return describe(lane.chain_states(placement.batched)[0])
-
-        progress.advance(length * len(lane.chains), phase.name, text)
-
-    waiting = [lane for lane in lanes if phase.num_transitions > 0]
-    running: dict[Future[int], Lane] = {}
-    with ThreadPoolExecutor(placement.workers) as pool:
-        while waiting or running:
+    # A second interrupt may have left a thread behind that had not finished its chunk.
+    wait([lane.working for lane in lanes if lane.working is not None])
+    waiting = [lane for lane in lanes if lane.done < phase.num_transitions]
+    running: dict[Any, Lane] = {}
+    reason = None
+    with ThreadPoolExecutor(placement.workers, "advance") as pool:
+        while running or (waiting and reason is None):
             # Lanes take turns, so that all chains are about as far at any time.
-            while waiting and len(running) < placement.workers:
+            while waiting and len(running) < placement.workers and reason is None:
                 lane = waiting.pop(0)
-                running[pool.submit(advance, lane)] = lane
+                lane.working = pool.submit(advance, lane)
+                running[lane.working] = lane
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 lane = running.pop(future)
-                length = future.result()
-                report(lane, length)
+                future.result()
+                reason = between() or reason
                 if lane.done < phase.num_transitions:
                     waiting.append(lane)
+    return reason if waiting else None
 
 
 def _chunk_length(lane: Lane, phase: Phase, rows: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from numbers import Integral
 from typing import Any
 
@@ -11,19 +11,23 @@ import jax
 import numpy as np
 
 from sojourn_hmc.arguments import Arguments
-from sojourn_hmc.chain import chain_key, is_key, is_key_batch, same_key, with_keys
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
-from sojourn_hmc.draws import Store, constrain, present
-from sojourn_hmc.driver import Lane, Phase, drive
+from sojourn_hmc.draws import present
+from sojourn_hmc.driver import Phase
 from sojourn_hmc.engine import Engine, Job, with_fallback
 from sojourn_hmc.fields import Fields, choose_fields
+from sojourn_hmc.given import check_keys, one_start, states_to_continue
 from sojourn_hmc.inline import Recipe, is_traced, run_inline
 from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.lane import map_on_host, part
 from sojourn_hmc.placement import METHODS, Placement, place
 from sojourn_hmc.progress import display
-from sojourn_hmc.report import report
+from sojourn_hmc.results import Results, problems, results
+from sojourn_hmc.run import Run
+from sojourn_hmc.view import RunView
 
 PyTree = Any
+Watcher = Callable[[RunView], Any]
 
 
 class MCMC:
@@ -47,6 +51,9 @@ class MCMC:
         ``"parallel"`` (threads on a CPU), ``"sequential"``, or ``"vectorized"`` (one batch).
     progress_bar : bool
         Whether to show progress; the draws are the same.
+    progress_rate : int, optional
+        Transitions of a chain between two looks at the run, by progress, ``callback`` and
+        ``stop_when``; None looks about ten times a second.
     jit_model_args : bool
         For compatibility, without effect: arrays among the model's arguments are always arguments
         of the compiled programs, so that new data of the same shapes compile nothing.
@@ -54,6 +61,13 @@ class MCMC:
         Whether a run with problems ends with a `SamplingWarning` that says what is wrong, where,
         and what to do: divergences, saturated trees, low E-BFMI, chains that never move, high
         R-hat, low effective sample sizes. A run without problems says nothing.
+
+    Attributes
+    ----------
+    ended_by : str or None
+        What ended the last run before all its draws were made: the name of an exception, or a rule.
+    placement : Placement or None
+        How the chains of the last run were laid out.
 
     Raises
     ------
@@ -90,6 +104,7 @@ class MCMC:
         postprocess_fn: Callable[[PyTree], PyTree] | None = None,
         chain_method: str = "parallel",
         progress_bar: bool = True,
+        progress_rate: int | None = None,
         jit_model_args: bool = False,
         report: bool = True,
     ):
@@ -103,6 +118,7 @@ class MCMC:
             "num_samples": (num_samples, 1),
             "num_chains": (num_chains, 1),
             "thinning": (thinning, 1),
+            "progress_rate": (1 if progress_rate is None else progress_rate, 1),
         }
         for name, (value, least) in limits.items():
             if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
@@ -122,13 +138,14 @@ class MCMC:
         self.postprocess_fn = postprocess_fn
         self.chain_method = chain_method
         self.progress_bar = progress_bar
+        self.progress_rate = progress_rate
         self.report = report
         self.placement: Placement | None = None
+        self.ended_by: str | None = None
         self._post_warmup_state: PyTree = None
-        self._lanes: list[Lane] = []
-        self._samples: PyTree = None
-        self._extra_fields: dict[str, Any] = {}
-        self._sites: tuple[str, ...] | None = None
+        self._last_state: PyTree = None
+        self._run: Run | None = None
+        self._results = Results()
 
     def run(
         self,
@@ -136,6 +153,8 @@ class MCMC:
         *args: Any,
         extra_fields: Iterable[str] = (),
         init_params: PyTree = None,
+        callback: Watcher | None = None,
+        stop_when: Watcher | None = None,
         **kwargs: Any,
     ) -> None:
         """Run the warmup, unless `post_warmup_state` is set, and collect samples.
@@ -154,11 +173,24 @@ class MCMC:
         init_params : pytree, optional
             Where to start, on the unconstrained space; with a leading axis of chains if there are
             several.
+        callback : Callable, optional
+            Called with a `RunView` after each chunk of the run, about ten times a second.
+        stop_when : Callable, optional
+            Called as ``callback`` is: the run ends once it gives something true. Rules such as
+            `EffectiveSampleSize` and `WallTime` can be combined with ``&`` and ``|``.
 
         Raises
         ------
         ValueError
             If the input cannot be sampled: before anything compiles where it can be known then.
+
+        Notes
+        -----
+        Whatever breaks a run off, Ctrl-C or an exception, goes on its way to the caller, after the
+        draws that every chain has made were put where `get_samples` finds them; `ended_by` names
+        it, and `resume` goes on.
+
+        A model's own arguments that have the name of one of these are given by position.
         """
         # num_samples // thinning draws are kept, counted back from the last one.
         first_kept = self.num_samples % self.thinning + self.thinning - 1
@@ -166,7 +198,36 @@ class MCMC:
         phases = [sampling]
         if self._post_warmup_state is None and self.num_warmup > 0:
             phases = [Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling]
-        self._run(rng_key, phases, args, kwargs, extra_fields, init_params)
+        if self._begin(rng_key, phases, args, kwargs, extra_fields, init_params):
+            self._draw(callback, stop_when)
+
+    def resume(self, *, callback: Watcher | None = None, stop_when: Watcher | None = None) -> None:
+        """Go on with a run that was broken off or stopped, up to its ``num_samples``.
+
+        The draws are those of a run that was never broken off.
+
+        Parameters
+        ----------
+        callback, stop_when : Callable, optional
+            As for `run`.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no such run: none was begun, it is complete, or it was begun in another
+            process.
+        """
+        if self._run is None:
+            raise RuntimeError(
+                "there is no run to go on with: call run() first. A run of another process goes "
+                "on from its checkpoint only"
+            )
+        if self._run.is_complete:
+            raise RuntimeError(
+                "the run is complete: for more draws set post_warmup_state = last_state and call "
+                "run() again"
+            )
+        self._draw(callback, stop_when)
 
     def warmup(
         self,
@@ -189,7 +250,8 @@ class MCMC:
         self._post_warmup_state = None
         first_kept = 0 if collect_warmup else self.num_warmup
         phase = Phase("warmup", self.num_warmup, first_kept, 1)
-        self._run(rng_key, [phase], args, kwargs, extra_fields, init_params)
+        if self._begin(rng_key, [phase], args, kwargs, extra_fields, init_params):
+            self._draw(None, None)
         self._post_warmup_state = self.last_state
 
     @property
@@ -207,14 +269,22 @@ class MCMC:
     @property
     def last_state(self) -> PyTree:
         """The state at the end of the last run; several chains have a leading axis of chains."""
-        if not self._lanes:
-            return None
-        states = [lane.state for lane in self._lanes]
-        if self.num_chains == 1 and self.placement is not None and self.placement.batched:
-            return jax.tree.map(lambda leaf: leaf[0], states[0])
-        if len(states) == 1:
-            return states[0]
-        return jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *states)
+        if self._last_state is None and self._run is not None:
+            self._last_state = self._run.last_state()
+        return self._last_state
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last run made all its draws; if not, `ended_by` says why."""
+        return self.ended_by is None and self._results.samples is not None
+
+    def transfer_states_to_host(self) -> None:
+        """Move `last_state` and `post_warmup_state` from the device to host memory.
+
+        Draws are there already.
+        """
+        self._last_state = map_on_host(lambda leaf: leaf, self.last_state)
+        self._post_warmup_state = map_on_host(lambda leaf: leaf, self._post_warmup_state)
 
     def get_samples(self, group_by_chain: bool = False) -> PyTree:
         """Samples in the model's own (constrained) space.
@@ -226,12 +296,12 @@ class MCMC:
             in one leading axis.
         """
         self._require_run()
-        return present(self._samples, group_by_chain)
+        return present(self._results.samples, group_by_chain)
 
     def get_extra_fields(self, group_by_chain: bool = False) -> dict[str, jax.Array]:
         """Collected fields of the kernel's state other than the samples, by their dotted names."""
         self._require_run()
-        return present(self._extra_fields, group_by_chain)
+        return present(self._results.extra_fields, group_by_chain)
 
     def print_summary(self, prob: float = 0.9, exclude_deterministic: bool = True) -> None:
         """Print moments, quantile interval, effective sample size and R-hat of every site.
@@ -244,19 +314,22 @@ class MCMC:
             Whether to leave deterministic sites out.
         """
         self._require_run()
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self._samples)):
+        outcome = self._results
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(outcome.samples)):
             raise RuntimeError(
                 "there are no numbers to summarise while the run is traced: return get_samples() "
                 "from the traced function and give its result to sojourn_hmc.print_summary"
             )
-        samples = self._samples
-        if exclude_deterministic and self._sites is not None and isinstance(samples, dict):
-            samples = {site: samples[site] for site in samples if site in self._sites}
+        samples = outcome.sampled() if exclude_deterministic else outcome.samples
         print_summary(samples, prob=prob, group_by_chain=True)
-        if "diverging" in self._extra_fields:
-            print(f"Number of divergences: {int(np.sum(self._extra_fields['diverging']))}")
+        if "diverging" in outcome.extra_fields:
+            print(f"Number of divergences: {int(np.sum(outcome.extra_fields['diverging']))}")
 
-    def _run(
+    def __getstate__(self) -> dict:
+        """Pickle states and results; a run that is not complete cannot be resumed elsewhere."""
+        return {**vars(self), "_run": None, "_last_state": self.last_state}
+
+    def _begin(
         self,
         rng_key: jax.Array,
         phases: list[Phase],
@@ -264,13 +337,13 @@ class MCMC:
         kwargs: dict,
         extra_fields: Iterable[str],
         init_params: PyTree,
-    ) -> None:
+    ) -> bool:
+        """Make ready for a run; False if it was traced into an outer function and is over."""
         kernel = self.sampler
-        keys = self._check_keys(rng_key)
-        inputs = (keys, args, kwargs, init_params, self._post_warmup_state)
-        if is_traced(kernel, inputs):
+        keys = check_keys(rng_key, self.num_chains)
+        if is_traced(kernel, (keys, args, kwargs, init_params, self._post_warmup_state)):
             self._trace(keys, phases, args, kwargs, extra_fields, init_params)
-            return
+            return False
         fields = choose_fields(kernel, extra_fields, watch=self.report)
         kernel.check(args, kwargs, self._one_start(init_params))
         placement = place(self.chain_method, self.num_chains)
@@ -284,41 +357,66 @@ class MCMC:
                 # The engine is traced and compiled while the start compiles.
                 engine = job.engine(start.program.out_shape)
                 return job, start.states(), engine
-            states = self._states_to_continue(keys, placement)
+            together = states_to_continue(self._post_warmup_state, keys, self.num_chains)
+            states = part(together, placement)
             return job, states, job.engine(states[0])
 
         job, states, engine = with_fallback((args, kwargs), begin)
-        lanes = [Lane(chains, state) for chains, state in zip(placement.lanes, states, strict=True)]
-        for lane in lanes:
+        run = Run(job, engine, states, phases, self.progress_rate)
+        for lane in run.lanes:
             for state in lane.chain_states(placement.batched):
                 kernel.check_start(state, args, kwargs)
-        self.placement, self._lanes = placement, lanes
+        self.placement, self._run, self._last_state = placement, run, None
+        self._results, self.ended_by = Results(), "nothing yet"
+        return True
 
-        data = job.arguments.data
-        progress = display(
-            self.num_chains * sum(phase.num_transitions for phase in phases), self.progress_bar
-        )
-        for phase in phases:
-            store = Store(self.num_chains, phase.num_kept(), engine.sample_shape, placement.batched)
-            try:
-                drive(
-                    engine,
-                    data,
-                    placement,
-                    lanes,
-                    phase,
-                    store,
-                    progress,
-                    kernel.get_diagnostics_str,
-                )
-            except BaseException:
-                progress.close()
-                self._keep_completed(engine, data, fields, store)
-                raise
-        progress.close()
-        self._collect(engine, data, fields, store)
-        if self.report and phases[-1].name == "sample":
-            self._warn_of_problems(fields, store)
+    def _draw(self, callback: Watcher | None, stop_when: Watcher | None) -> None:
+        """Go on with the run until it is complete, or something ends it."""
+        run = self._run
+        assert run is not None
+        view = RunView(run)
+        shown = display(run, self.progress_bar)
+
+        def between() -> str | None:
+            shown.show(run)
+            if callback is not None:
+                callback(view)
+            if stop_when is not None and stop_when(view):
+                return str(stop_when)
+            return None
+
+        try:
+            self.ended_by = run.go_on(between)
+        except BaseException as error:
+            shown.close()
+            self.ended_by = type(error).__name__
+            self._collect(run)
+            warnings.warn(
+                f"the run was broken off by {self.ended_by}; {self._what_there_is(run)}, and "
+                "resume() goes on",
+                SamplingWarning,
+                stacklevel=3,
+            )
+            raise
+        shown.close()
+        self._collect(run)
+        if self.report and run.phase.name == "sample" and run.num_draws > 0:
+            text = problems(self.sampler, run.job.fields, run.fields(), self._results)
+            if text:
+                warnings.warn(text, SamplingWarning, stacklevel=3)
+
+    def _collect(self, run: Run) -> None:
+        """Put the draws that every chain has made where a user finds them."""
+        self._last_state = None
+        self._results = Results()
+        if run.num_draws > 0:
+            unconstrained, *others = run.fields()
+            self._results = results(run.job.fields, unconstrained, run.samples(), others)
+
+    def _what_there_is(self, run: Run) -> str:
+        if run.num_draws == 0:
+            return f"there are no draws after {run.num_done} of {run.num_planned} transitions"
+        return f"get_samples() gives the {run.num_draws} draws that every chain has completed"
 
     def _trace(
         self,
@@ -359,113 +457,25 @@ class MCMC:
         outcome = run_inline(recipe, keys, args, kwargs, init_params, states)
         chains = tuple(range(self.num_chains))
         self.placement = Placement((chains,), 1, True, f"{self.num_chains} chains inside a trace")
-        self._lanes = [Lane(chains, outcome.states)]
-        self._keep(fields, outcome.unconstrained, outcome.samples, outcome.others)
-
-    def _collect(self, engine: Engine, data: tuple, fields: Fields, store: Store) -> None:
-        if store.num_draws == 0:
-            self._keep(fields, None, None, ())
-            return
-        unconstrained, *others = store.fields
-        samples = constrain(
-            engine.constrain, engine.block, data, unconstrained, store.num_chains, store.num_draws
-        )
-        self._keep(fields, unconstrained, samples, others)
-
-    def _keep(
-        self, fields: Fields, unconstrained: PyTree, samples: PyTree, others: Sequence[Any]
-    ) -> None:
-        """Keep what a user can ask for."""
-        # Sites are told from what is deterministic by their names, unless these change on the way
-        # to what a user reads.
-        keeps_names = (
-            isinstance(unconstrained, dict)
-            and isinstance(samples, dict)
-            and unconstrained.keys() <= samples.keys()
-        )
-        self._sites = tuple(unconstrained) if keeps_names else None
-        if samples is not None and fields.excluded:
-            fields.check_excluded(samples)
-            samples = {site: samples[site] for site in samples if site not in fields.excluded}
-        self._samples = samples
-        named = zip(fields.names[1:], others, strict=False)
-        self._extra_fields = {name: leaf for name, leaf in named if name not in fields.hidden}
-
-    def _keep_completed(self, engine: Engine, data: tuple, fields: Fields, store: Store) -> None:
-        """Keep the draws that every chain has made when a run is broken off."""
-        completed = min(lane.kept for lane in self._lanes)
-        if completed > 0:
-            store.cut(completed)
-            self._collect(engine, data, fields, store)
-            warnings.warn(
-                f"the run was broken off; get_samples() gives the {completed} draws that every "
-                "chain has completed",
-                SamplingWarning,
-                stacklevel=4,
-            )
-
-    def _check_keys(self, rng_key: jax.Array) -> jax.Array:
-        if not is_key(rng_key):
-            raise TypeError(
-                "rng_key must be a JAX key such as jax.random.key(0), or a batch of them, "
-                f"got {rng_key!r}"
-            )
-        if is_key_batch(rng_key) and rng_key.shape[0] != self.num_chains:
-            raise ValueError(
-                f"rng_key is a batch of {rng_key.shape[0]} keys for num_chains={self.num_chains}: "
-                "give one key, or one for each chain"
-            )
-        return rng_key
+        self._run, self.ended_by = None, None
+        self._last_state = outcome.states
+        if self.num_chains == 1:
+            self._last_state = jax.tree.map(lambda leaf: leaf[0], outcome.states)
+        self._results = results(fields, outcome.unconstrained, outcome.samples, outcome.others)
 
     def _one_start(self, init_params: PyTree) -> PyTree:
-        """The initial parameters of one chain, after a check of their axis of chains."""
+        """Where one chain starts, in its unconstrained position."""
         if self._post_warmup_state is not None:
             sample_field = Fields((self.sampler.sample_field,), ())
             (init_params,) = sample_field.select(self._post_warmup_state)
-        if init_params is None or self.num_chains == 1:
-            return init_params
-        for path, leaf in jax.tree_util.tree_leaves_with_path(init_params):
-            if np.shape(leaf)[:1] != (self.num_chains,):
-                raise ValueError(
-                    f"init_params{jax.tree_util.keystr(path)} has shape {np.shape(leaf)}: for "
-                    f"num_chains={self.num_chains} its first axis must have that length, "
-                    "one start for each chain"
-                )
-        return jax.tree.map(
-            lambda leaf: leaf[0] if isinstance(leaf, jax.core.Tracer) else np.asarray(leaf)[0],
-            init_params,
-        )
-
-    def _states_to_continue(self, keys: jax.Array, placement: Placement) -> list[Any]:
-        """States of the lanes in `post_warmup_state`, with new keys if its kernel has a key.
-
-        The key of `run` gives chains the keys that a first run would give them, so that a warmup
-        and a run with one key are one run; a chain's own key is kept as it is.
-        """
-        states = self._post_warmup_state
-        if self.num_chains == 1:
-            states = jax.tree.map(lambda leaf: leaf[None], states)
-        if hasattr(states, "rng_key"):
-            if is_key_batch(keys):
-                states = with_keys(states, keys)
-            elif not same_key(keys, states.rng_key[0]):
-                chain_keys = [chain_key(keys, chain) for chain in range(self.num_chains)]
-                states = with_keys(states, jax.numpy.stack(chain_keys))
-        return [placement.part(lane, states) for lane in placement.lanes]
-
-    def _warn_of_problems(self, fields: Fields, store: Store) -> None:
-        """Warn of what the kernel and the draws of the sampled sites show to be wrong."""
-        kernel, samples = self.sampler, self._samples
-        collected = dict(zip(fields.names, store.fields, strict=True))
-        problems = kernel.find_problems({name: collected[name] for name in kernel.watched_fields})
-        if self._sites is not None and isinstance(samples, dict):
-            # Deterministic sites may be constant or discrete for good reasons.
-            sampled = {site: samples[site] for site in samples if site in self._sites}
-            samples = sampled or samples
-        text = report(samples, store.fields[0], problems)
-        if text:
-            warnings.warn(text, SamplingWarning, stacklevel=4)
+        return one_start(init_params, self.num_chains)
 
     def _require_run(self) -> None:
-        if self._samples is None:
-            raise RuntimeError("there are no samples yet: call run() first")
+        if self._results.samples is not None:
+            return
+        if self._run is not None and not self._run.is_complete:
+            raise RuntimeError(
+                f"the run was broken off by {self.ended_by} before every chain had made a draw: "
+                "resume() goes on"
+            )
+        raise RuntimeError("there are no samples yet: call run() first")

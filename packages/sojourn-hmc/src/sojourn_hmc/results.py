@@ -1,0 +1,71 @@
+"""What a run leaves behind for its user: samples, extra fields, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sojourn_hmc.fields import Fields
+from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.report import report
+
+
+class Results(NamedTuple):
+    """What a user can ask for; every array is shaped ``(chains, draws, ...)``.
+
+    Attributes
+    ----------
+    samples : pytree
+        Draws in the space that users read; None if no draw was kept.
+    extra_fields : dict of str to array
+        Other collected fields.
+    sites : tuple of str or None
+        Names of the samples that were drawn, which the others follow from; None if unknown.
+    """
+
+    samples: Any = None
+    extra_fields: dict[str, Any] = {}
+    sites: tuple[str, ...] | None = None
+
+    def sampled(self) -> Any:
+        """The samples without what follows from others, where that is known and not all."""
+        samples = self.samples
+        if self.sites is None or not isinstance(samples, dict):
+            return samples
+        return {site: samples[site] for site in samples if site in self.sites} or samples
+
+
+def results(fields: Fields, unconstrained: Any, samples: Any, others: Sequence[Any]) -> Results:
+    """Sort out what is shown.
+
+    Parameters
+    ----------
+    fields : Fields
+        What was collected.
+    unconstrained, samples : pytree
+        The kernel's sample field, and what users read of it.
+    others : sequence
+        The other fields.
+    """
+    # Sites are told from what is deterministic by their names, unless these change on the way
+    # to what a user reads.
+    keeps_names = (
+        isinstance(unconstrained, dict)
+        and isinstance(samples, dict)
+        and unconstrained.keys() <= samples.keys()
+    )
+    sites = tuple(unconstrained) if keeps_names else None
+    if samples is not None and fields.excluded:
+        fields.check_excluded(samples)
+        samples = {site: samples[site] for site in samples if site not in fields.excluded}
+    named = zip(fields.names[1:], others, strict=False)
+    shown = {name: leaf for name, leaf in named if name not in fields.hidden}
+    return Results(samples, shown, sites)
+
+
+def problems(kernel: MCMCKernel, fields: Fields, collected: Sequence[Any], results: Results) -> str:
+    """Describe what the kernel and the draws show to be wrong; an empty text if nothing is."""
+    by_name = dict(zip(fields.names, collected, strict=True))
+    found = kernel.find_problems({name: by_name[name] for name in kernel.watched_fields})
+    # Deterministic sites may be constant or discrete for good reasons.
+    return report(results.sampled(), by_name[fields.names[0]], found)
