@@ -1,0 +1,1 @@
+"""Wrapped parts of TensorFlow Probability; import `sojourn.contrib.tfp.mcmc` by name."""
