@@ -36,6 +36,7 @@ PROJECTS = {
     for path in sorted((ROOT / "packages").glob("*/pyproject.toml"))
 }
 SOURCES = [f"packages/{package}/src" for package in PROJECTS]
+EXTRAS = "[arviz,jaxns,tfp]"
 
 
 def add_pyenv_to_path() -> None:
@@ -132,9 +133,17 @@ def embedding(session: nox.Session) -> None:
 
 
 @nox.session
+def extras(session: nox.Session) -> None:
+    """Test what wraps other packages, with the extras of `sojourn` that install those."""
+    session.install(*editable("sojourn", extras=EXTRAS), *group("test"))
+    environ = {"SOJOURN_REQUIRE_FOREIGN": "1"}
+    session.run("pytest", *IN_PARALLEL, "tests-integration/extras", *session.posargs, env=environ)
+
+
+@nox.session
 def doctest(session: nox.Session) -> None:
     """Run the examples in the docstrings."""
-    session.install(*editable("sojourn"), *group("test"))
+    session.install(*editable("sojourn", extras=EXTRAS), *group("test"))
     session.run("pytest", *IN_PARALLEL, "--doctest-modules", *(session.posargs or SOURCES))
 
 

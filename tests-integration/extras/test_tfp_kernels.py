@@ -214,3 +214,34 @@ def test_divergences_of_nuts_are_reported(wrappers):
     mcmc = MCMC(kernel, num_warmup=50, num_samples=200, progress_bar=False)
     with pytest.warns(UserWarning, match="diverge"):
         mcmc.run(jax.random.key(0), init_params=jnp.zeros(2))
+
+
+def test_a_kernel_looks_at_a_new_density_and_an_adapter_keeps_its_step_size(wrappers, tfp):
+    def adaptive(target_log_prob_fn):
+        inner = tfp.mcmc.HamiltonianMonteCarlo(target_log_prob_fn, 0.3, num_leapfrog_steps=2)
+        return tfp.mcmc.SimpleStepSizeAdaptation(inner, num_adaptation_steps=5)
+
+    kernel = wrappers.TFPKernel[adaptive](model)
+    other = DATA | {"successes": jnp.array(6.0)}
+
+    @jax.jit
+    def refreshed(key):
+        state = kernel.init(key, 5, None, (), DATA)
+        state = kernel.sample(state, (), DATA)
+        there = kernel.init(key, 5, state.z, (), other)
+        return state, kernel.refresh(state, (), other), there
+
+    before, after, there = refreshed(jax.random.key(0))
+    inner = [state.kernel_results.inner_results.accepted_results for state in (after, there)]
+    assert inner[0].target_log_prob == inner[1].target_log_prob
+    assert inner[0].target_log_prob != before.kernel_results.inner_results.accepted_results[0]
+    step_sizes = [state.kernel_results.new_step_size for state in (before, after, there)]
+    assert step_sizes[0] == step_sizes[1] != step_sizes[2]
+
+
+def test_kernels_can_be_had_on_another_model(wrappers):
+    kernel = wrappers.SliceSampler(model, step_size=1.0, max_doublings=3)
+    assert kernel.model is model
+    other = kernel.wrap_model(lambda inner: sojourn.handlers.condition(inner, {"share": 0.3}))
+    state = jax.eval_shape(lambda key: other.init(key, 1, None, (), DATA), jax.random.key(0))
+    assert list(state.z) == ["rate"] and other.kernel_kwargs == kernel.kernel_kwargs

@@ -20,11 +20,11 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from sojourn.extras import needs
-from sojourn_hmc import MCMCKernel, Potential, Target
+from sojourn_hmc import Potential, Target
 from sojourn_hmc.bad_start import describe_bad_start, finite_start
 from sojourn_hmc.problems import divergences
 from sojourn_hmc.start import MAX_ATTEMPTS, find_start, flattening
-from sojourn_hmc.target import target_of
+from sojourn_hmc.target_kernel import TargetKernel
 from sojourn_infer import init_to_uniform
 from sojourn_infer.initialization import InitStrategy
 from sojourn_infer.kernels import choose_target
@@ -59,7 +59,7 @@ class TFPKernelState(NamedTuple):
     rng_key: jax.Array
 
 
-class TFPKernel(MCMCKernel):
+class TFPKernel(TargetKernel):
     """A transition kernel of TensorFlow Probability that draws from a model.
 
     ``TFPKernel[kernel_class]`` is the class for one kind of kernel, which takes the place of TFP's
@@ -119,7 +119,6 @@ class TFPKernel(MCMCKernel):
     """
 
     kernel_class: Callable[..., Any] | None = None
-    model: Model | Target | None = None
 
     def __init__(
         self,
@@ -140,8 +139,7 @@ class TFPKernel(MCMCKernel):
                 f"{type(self).__name__}: {error}; its arguments after model, potential_fn and "
                 f"init_strategy are those of {self.kernel_class.__name__}"
             ) from None
-        self.target = target_of(choose_target(model, init_strategy), potential_fn)
-        self.model = model
+        super().__init__(choose_target(model, init_strategy), potential_fn)
         self.kernel_kwargs = kernel_kwargs
 
     def __class_getitem__(cls, kernel_class: Callable[..., Any]) -> type[TFPKernel]:
@@ -163,10 +161,6 @@ class TFPKernel(MCMCKernel):
     def find_problems(self, fields: dict[str, np.ndarray]) -> list[str]:
         """Look for divergences; see `MCMCKernel.find_problems`."""
         return [text for diverging in fields.values() for text in divergences(diverging)]
-
-    def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
-        """Ask the target whether it can be sampled."""
-        self.target.check(model_args, model_kwargs, init_params)
 
     def init(
         self,
@@ -224,7 +218,22 @@ class TFPKernel(MCMCKernel):
 
     def postprocess_fn(self, args: tuple, kwargs: dict) -> Callable[[Any], Any]:
         """Return the target's map from unconstrained to constrained values."""
-        return self.target.setup(args, kwargs, None).constrain
+        return super().postprocess_fn(args, kwargs)
+
+    def refresh(
+        self, state: TFPKernelState, model_args: tuple, model_kwargs: dict
+    ) -> TFPKernelState:
+        """Let TFP look at the density anew; an adapter keeps what it has learnt.
+
+        Raises
+        ------
+        NotImplementedError
+            For replicas, whose other positions are not in ``z``.
+        """
+        setup = self.target.setup(model_args, model_kwargs, None)
+        position, unravel = ravel_pytree(state.z)
+        kernel = self._kernel(setup.potential, unravel)
+        return state._replace(kernel_results=_renewed(kernel, state.kernel_results, position))
 
     def _kernel(self, potential: Potential, unravel: Callable[[jax.Array], Any]) -> Any:
         """TFP's kernel for a potential."""
@@ -259,6 +268,20 @@ def _legacy_key(key: jax.Array) -> jax.Array:
     """A key in the form that TFP knows, from one of any form."""
     shape = jax.eval_shape(jax.random.PRNGKey, 0).shape
     return jax.random.bits(key, shape, jnp.uint32)
+
+
+def _renewed(kernel: Any, results: Any, position: jax.Array) -> Any:
+    """Results of a kernel at ``position``, which they are of, on another density."""
+    if hasattr(results, "inner_results"):
+        inner = _renewed(kernel.inner_kernel, results.inner_results, position)
+        return results._replace(inner_results=inner)
+    if hasattr(results, "post_swap_replica_results"):
+        raise NotImplementedError(
+            "replicas cannot be a block of a composition: the others than the first would stay "
+            "with the density that they have seen; choose a kernel with one position"
+        )
+    with _quiet():
+        return kernel.bootstrap_results(position)
 
 
 def _innermost(results: Any) -> Any:
