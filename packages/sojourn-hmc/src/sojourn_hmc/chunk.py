@@ -21,6 +21,8 @@ from sojourn_hmc.program import num_bytes
 
 ROWS_BYTES = 1 << 18  # small enough to stay in cache and in natively compiled loops
 MAX_ROWS = 8192
+LEAST_ROWS = 64  # so that a call is worth its while for a lane of many chains,
+LARGE_ROWS_BYTES = 1 << 26  # unless that takes more memory than this
 
 
 class Plan(NamedTuple):
@@ -51,7 +53,9 @@ class Plan(NamedTuple):
 
 def rows_that_fit(sample_shape: Any) -> int:
     """Rows of a chunk's buffer for samples of these shapes."""
-    return min(MAX_ROWS, max(1, ROWS_BYTES // max(num_bytes(sample_shape), 1)))
+    each = max(num_bytes(sample_shape), 1)
+    least = min(LEAST_ROWS, LARGE_ROWS_BYTES // each)
+    return min(MAX_ROWS, max(1, least, ROWS_BYTES // each))
 
 
 def advance(

@@ -39,7 +39,8 @@ class Memory:
 
         def copy(field: np.ndarray, leaf: jax.Array) -> None:
             values = np.asarray(leaf)[:count]
-            columns = np.moveaxis(values, 1, 0) if self._batched else values[None]
+            # A lane on several devices may repeat its last chain to fill them up.
+            columns = np.moveaxis(values, 1, 0)[: len(chains)] if self._batched else values[None]
             field[list(chains), first : first + count] = columns
 
         jax.tree.map(copy, self._fields, rows)

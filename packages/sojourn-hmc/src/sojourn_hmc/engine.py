@@ -18,6 +18,7 @@ from sojourn_hmc.chunk import Plan, advance, rows_that_fit
 from sojourn_hmc.draws import block_that_fits
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.lane_functions import advance_lane, begin_lane
 from sojourn_hmc.placement import Placement
 from sojourn_hmc.program import Program, shape_of
 
@@ -100,32 +101,29 @@ class Job(NamedTuple):
             return self._start(keys, given, params_per_chain)
 
     def _start(self, keys: jax.Array, given: Arguments, params_per_chain: bool) -> Start:
-        kernel, structure, batched = self.kernel, self.arguments.structure, self.placement.batched
+        kernel, structure, placement = self.kernel, self.arguments.structure, self.placement
 
-        def make(keys: jax.Array, chains: Any, given_data: tuple, data: tuple) -> Any:
+        def make(chain: Any, keys: jax.Array, given_data: tuple, data: tuple) -> Any:
             num_warmup, init_params = given.structure.bind(given_data)
-            model_args, model_kwargs = structure.bind(data)
+            return first_state(
+                kernel,
+                keys,
+                chain,
+                num_warmup,
+                init_params,
+                params_per_chain,
+                *structure.bind(data),
+            )
 
-            def one(chain: jax.Array) -> Any:
-                return first_state(
-                    kernel,
-                    keys,
-                    chain,
-                    num_warmup,
-                    init_params,
-                    params_per_chain,
-                    model_args,
-                    model_kwargs,
-                )
-
-            return jax.vmap(one)(chains) if batched else one(chains)
-
-        lanes = [self.placement.chains_of(lane) for lane in self.placement.lanes]
-        examples = (keys, lanes[0], given.data, self.arguments.data)
+        lanes = [placement.lay_out(placement.chains_of(lane)) for lane in placement.lanes]
+        shared = (placement.put(keys), placement.put(given.data), self.arguments.data)
+        examples = (lanes[0], *shared)
         program = self._find(
             ("start", given.structure, params_per_chain),
             examples,
-            lambda: Program(make, *examples),
+            lambda: Program(
+                begin_lane(placement, make), *examples, out_shardings=placement.sharding
+            ),
         )
         # Unknown fields and sites are found here, before anything compiles.
         sample = self._one_sample(jax.eval_shape(self.fields.select, program.out_shape))
@@ -133,11 +131,17 @@ class Job(NamedTuple):
             values = jax.eval_shape(self._constrain, sample, self.arguments.data)
             self.fields.check_excluded(values)
         program.start_compiling()
-        calls = [(keys, lane, given.data, self.arguments.data) for lane in lanes]
-        return Start(program, calls)
+        return Start(program, [(lane, *shared) for lane in lanes])
 
     def engine(self, state: Any) -> Engine:
         """The engine for lanes with states, or shapes of states, like ``state``."""
+        sharding = self.placement.sharding
+        state = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(
+                leaf.shape, leaf.dtype, weak_type=leaf.weak_type, sharding=sharding
+            ),
+            shape_of(state),
+        )
         examples = (state, self.arguments.data)
         return self._find(
             ("engine", self.fields, self.postprocess_fn),
@@ -147,22 +151,35 @@ class Job(NamedTuple):
 
     def _make_engine(self, state: Any, data: tuple) -> Engine:
         kernel, fields, structure = self.kernel, self.fields, self.arguments.structure
-        batched = self.placement.batched
+        placement = self.placement
         sample_shape = jax.eval_shape(fields.select, state)
         num_rows = rows_that_fit(sample_shape)
 
-        def run_chunk(state: Any, data: tuple, plan: Plan) -> tuple[Any, tuple]:
-            model_args, model_kwargs = structure.bind(data)
+        def advance_one(state: Any, data: tuple, plan: Plan) -> tuple[Any, tuple]:
+            inputs = structure.bind(data)
+            return advance(
+                lambda state: kernel.sample(state, *inputs), fields, num_rows, state, plan
+            )
 
-            def step(state: Any) -> Any:
-                return kernel.sample(state, model_args, model_kwargs)
+        def advance_batch(states: Any, data: tuple, plan: Plan) -> tuple[Any, tuple]:
+            inputs = structure.bind(data)
+            step = jax.vmap(lambda state: kernel.sample(state, *inputs))
+            return advance(step, fields, num_rows, states, plan)
 
-            return advance(jax.vmap(step) if batched else step, fields, num_rows, state, plan)
-
-        chunk = Program(run_chunk, state, data, Plan(1, 0, 1).as_arrays()).start_compiling()
+        chunk = Program(
+            advance_lane(placement, advance_one, advance_batch),
+            state,
+            data,
+            Plan(1, 0, 1).as_arrays(),
+            out_shardings=(placement.sharding, placement.along_chains(1)),
+        ).start_compiling()
         sample = self._one_sample(sample_shape)
         block = block_that_fits(jax.eval_shape(self._constrain, sample, data))
-        samples = jax.tree.map(lambda x: jax.ShapeDtypeStruct((block, *x.shape), x.dtype), sample)
+        block += -block % placement.num_shards
+        sharding = placement.sharding
+        samples = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct((block, *x.shape), x.dtype, sharding=sharding), sample
+        )
         # The size is given because a sample may be empty: a model of deterministic sites only.
         constrain_block = jax.vmap(self._constrain, (0, None), axis_size=block)
         constrain = Program(constrain_block, samples, data).start_compiling()
@@ -186,9 +203,9 @@ class Job(NamedTuple):
         identity = (
             *decided_by,
             self.arguments.structure,
-            self.placement.batched,
+            self.placement.decides(),
             treedef,
-            tuple((leaf.shape, leaf.dtype, leaf.weak_type) for leaf in shapes),
+            tuple((leaf.shape, leaf.dtype, leaf.weak_type, leaf.sharding) for leaf in shapes),
             jax.dtypes.canonicalize_dtype(float),
         )
         programs = self.kernel.programs
@@ -197,18 +214,20 @@ class Job(NamedTuple):
         return programs[identity]
 
 
-def with_fallback(model_inputs: tuple, run: Callable[[Arguments], Any]) -> Any:
+def with_fallback(
+    model_inputs: tuple, placement: Placement, run: Callable[[Arguments], Any]
+) -> Any:
     """Call ``run`` with the arrays among a model's arguments as data, or else as constants.
 
     A model that asks for the value of an array fails while it is traced, before anything is
     compiled; then the arrays become part of the program. If it asks for the value of a latent
     variable this fails again, with JAX's own explanation.
 
-    Data go to the device once, here: the threads that run chunks neither copy them again nor see
-    this thread's settings of JAX, such as its precision.
+    Data go to the device or devices once, here: the threads that run chunks neither copy them again
+    nor see this thread's settings of JAX, such as its precision.
     """
     try:
         arguments = split(model_inputs)
-        return run(arguments._replace(data=jax.device_put(arguments.data)))
+        return run(arguments._replace(data=placement.put(arguments.data)))
     except CONCRETE_VALUE_ERRORS:
         return run(freeze(model_inputs))

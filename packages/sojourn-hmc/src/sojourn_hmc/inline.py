@@ -21,8 +21,7 @@ from sojourn_hmc.draws import block_that_fits
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.kernel import MCMCKernel
-
-ChainMap = Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
+from sojourn_hmc.placement import Transform
 
 
 class Recipe(NamedTuple):
@@ -38,8 +37,9 @@ class Recipe(NamedTuple):
         The user's map of a collected sample, in place of the kernel's.
     num_chains : int
         Number of chains.
-    batched : bool
-        Whether all chains make each transition together; otherwise one chain runs after another.
+    chain_method : str or Transform
+        ``"vectorized"``: all chains make each transition together; a transform is applied to the
+        run of one chain; otherwise one chain runs after another.
     num_warmup : int
         For the kernel's `init`.
     phases : sequence of Phase
@@ -50,7 +50,7 @@ class Recipe(NamedTuple):
     fields: Fields
     postprocess_fn: Callable[[Any], Any] | None
     num_chains: int
-    batched: bool
+    chain_method: str | Transform
     num_warmup: int
     phases: Sequence[Phase]
 
@@ -154,11 +154,13 @@ def _run(recipe: Recipe, keys: jax.Array, inputs: tuple, states: Any) -> Outcome
         return kernel.sample(state, model_args, model_kwargs)
 
     chains = jnp.arange(recipe.num_chains, dtype=jnp.int32)
-    if recipe.batched:
+    if recipe.chain_method == "vectorized":
         last, rows = _go_through(recipe, jax.vmap(step), jax.vmap(begin)(chains))
         rows = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), rows)
     else:
-        last, rows = lax.map(lambda chain: _go_through(recipe, step, begin(chain)), chains)
+        method = recipe.chain_method
+        transform = _one_after_another if isinstance(method, str) else method
+        last, rows = transform(lambda chain: _go_through(recipe, step, begin(chain)))(chains)
 
     num_draws = recipe.phases[-1].num_kept()
     if num_draws == 0:
@@ -167,6 +169,10 @@ def _run(recipe: Recipe, keys: jax.Array, inputs: tuple, states: Any) -> Outcome
     constrain = recipe.postprocess_fn or kernel.postprocess_fn(model_args, model_kwargs)
     samples = _constrain_all(constrain, unconstrained, recipe.num_chains, num_draws)
     return Outcome(last, unconstrained, samples, tuple(others))
+
+
+def _one_after_another(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda chains: lax.map(function, chains)
 
 
 def _go_through(recipe: Recipe, step: Callable[[Any], Any], state: Any) -> tuple[Any, tuple]:

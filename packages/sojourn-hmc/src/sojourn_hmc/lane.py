@@ -85,22 +85,27 @@ class Lane:
         ]
 
 
-def join(states: Sequence[Any], batched: bool) -> Any:
+def join(states: Sequence[Any], batched: bool, num_chains: int) -> Any:
     """Give the states of lanes one leading axis of all chains, on the host.
+
+    A lane on several devices may repeat its last chain to fill them up: that is left out.
 
     Examples
     --------
-    >>> join([{"x": np.float32(1.0)}, {"x": np.float32(2.0)}], batched=False)["x"].tolist()
+    >>> join([{"x": np.float32(1.0)}, {"x": np.float32(2.0)}], False, 2)["x"].tolist()
     [1.0, 2.0]
     """
     put_together: Callable = np.concatenate if batched else np.stack
-    return map_on_host(lambda *leaves: put_together(leaves), *states)
+    return map_on_host(lambda *leaves: put_together(leaves)[:num_chains], *states)
 
 
 def part(states: Any, placement: Placement) -> list[Any]:
-    """Take states with a leading axis of all chains apart into those of lanes, on the host."""
+    """Take states with a leading axis of all chains apart into those of lanes.
+
+    They stay on the host, unless lanes lie on several devices.
+    """
     return [
-        map_on_host(lambda leaf, lane=lane: placement.part(lane, leaf), states)
+        placement.lay_out(map_on_host(lambda leaf, lane=lane: placement.part(lane, leaf), states))
         for lane in placement.lanes
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from sojourn_hmc.arguments import Arguments
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
@@ -20,7 +21,7 @@ from sojourn_hmc.given import check_keys, one_start, states_to_continue
 from sojourn_hmc.inline import Recipe, is_traced, run_inline
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane import map_on_host, part
-from sojourn_hmc.placement import METHODS, Placement, place
+from sojourn_hmc.placement import METHODS, Placement, Transform, place
 from sojourn_hmc.progress import display
 from sojourn_hmc.results import Results, problems, results
 from sojourn_hmc.run import Run
@@ -47,8 +48,12 @@ class MCMC:
         Keep every ``thinning``-th transition after the warmup; the last one is always kept.
     postprocess_fn : Callable, optional
         Maps one collected sample to what `get_samples` gives, in place of the kernel's own map.
-    chain_method : str
-        ``"parallel"`` (threads on a CPU), ``"sequential"``, or ``"vectorized"`` (one batch).
+    chain_method : str, Callable or jax.sharding.Mesh
+        ``"parallel"``: threads on a CPU, a batch of chains on each of several devices.
+        ``"sequential"``: one chain after the other. ``"vectorized"``: all chains as one batch. A
+        transform such as `jax.vmap` is applied to the program of one chain, and is called with
+        chains along the leading axis. A mesh says which devices to spread the chains over.
+        `placement` says what was done.
     progress_bar : bool
         Whether to show progress; the draws are the same.
     progress_rate : int, optional
@@ -102,7 +107,7 @@ class MCMC:
         num_chains: int = 1,
         thinning: int = 1,
         postprocess_fn: Callable[[PyTree], PyTree] | None = None,
-        chain_method: str = "parallel",
+        chain_method: str | Transform | Mesh = "parallel",
         progress_bar: bool = True,
         progress_rate: int | None = None,
         jit_model_args: bool = False,
@@ -128,8 +133,13 @@ class MCMC:
                 f"thinning={thinning} keeps none of num_samples={num_samples} draws: "
                 "num_samples counts the transitions, of which every thinning-th is kept"
             )
-        if chain_method not in METHODS:
-            raise ValueError(f"chain_method must be one of {METHODS}, got {chain_method!r}")
+        if not (
+            chain_method in METHODS if isinstance(chain_method, str) else callable(chain_method)
+        ):
+            raise ValueError(
+                f"chain_method must be one of {METHODS}, a transform such as jax.vmap, or a "
+                f"jax.sharding.Mesh, got {chain_method!r}"
+            )
         self.sampler = sampler
         self.num_warmup = int(num_warmup)
         self.num_samples = int(num_samples)
@@ -346,7 +356,7 @@ class MCMC:
             return False
         fields = choose_fields(kernel, extra_fields, watch=self.report)
         kernel.check(args, kwargs, self._one_start(init_params))
-        placement = place(self.chain_method, self.num_chains)
+        placement = place(self.chain_method, self.num_chains, (args, kwargs))
 
         def begin(arguments: Arguments) -> tuple[Job, list[Any], Engine]:
             job = Job(kernel, arguments, fields, placement, self.postprocess_fn)
@@ -361,7 +371,7 @@ class MCMC:
             states = part(together, placement)
             return job, states, job.engine(states[0])
 
-        job, states, engine = with_fallback((args, kwargs), begin)
+        job, states, engine = with_fallback((args, kwargs), placement, begin)
         run = Run(job, engine, states, phases, self.progress_rate)
         for lane in run.lanes:
             for state in lane.chain_states(placement.batched):
@@ -450,7 +460,7 @@ class MCMC:
             fields,
             self.postprocess_fn,
             self.num_chains,
-            self.chain_method == "vectorized",
+            "sequential" if isinstance(self.chain_method, Mesh) else self.chain_method,
             self.num_warmup,
             phases,
         )

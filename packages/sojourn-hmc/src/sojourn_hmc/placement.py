@@ -1,17 +1,28 @@
-"""Which chains run together and which at the same time.
+"""Which chains run together and which at the same time: on threads, devices, processes.
 
 Chains on a CPU with one JAX device run on threads: a compiled program releases the interpreter, so
-threads use all cores without any configuration. No choice is made silently; `Placement` says it.
+threads use all cores without any configuration. Several devices form a mesh, each with a batch of
+chains; data that a user has laid out on devices decide on which. Several processes share the
+chains out. No choice is made silently; `Placement` says it.
 """
 
+from __future__ import annotations
+
+import math
 import os
-import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from sojourn_hmc.sharding import Layout, auto_mesh, layout_of, put_on
 
 METHODS = ("parallel", "sequential", "vectorized")
+
+Transform = Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
+"""Turns a function of one chain into one of many, which have a leading axis, as `jax.vmap` does."""
 
 
 class Placement(NamedTuple):
@@ -20,32 +31,94 @@ class Placement(NamedTuple):
     Attributes
     ----------
     lanes : tuple of tuple of int
-        Chains that one program call advances together.
+        Chains that one program call advances together, counted from the first of this process.
     workers : int
         How many lanes advance at the same time.
     batched : bool
         Whether a lane is a batch of chains (with a leading axis) or a single chain.
     description : str
         What was done, in words.
+    mesh : Mesh or None
+        The devices, if there are several.
+    chain_axes : tuple of str
+        Axes of the mesh that the chains of a lane are spread over.
+    transform : Callable or None
+        What makes a program of one chain one of a batch; None for the usual way.
+    first_chain : int
+        The first chain of this process.
     """
 
     lanes: tuple[tuple[int, ...], ...]
     workers: int
     batched: bool
     description: str
+    mesh: Mesh | None = None
+    chain_axes: tuple[str, ...] = ()
+    transform: Transform | None = None
+    first_chain: int = 0
+
+    @property
+    def sharding(self) -> NamedSharding | None:
+        """Where the state of a lane lies, if on several devices."""
+        return self.along_chains(0)
+
+    def along_chains(self, axis: int) -> NamedSharding | None:
+        """A sharding with chains, or what else is shared out among devices, at ``axis``."""
+        if self.mesh is None:
+            return None
+        spec = (None,) * axis + (self.chain_axes,) if self.chain_axes else ()
+        return NamedSharding(self.mesh, PartitionSpec(*spec))
+
+    @property
+    def num_shards(self) -> int:
+        """Parts that a lane falls into, each on a device, or devices, of its own."""
+        return math.prod(self.mesh.shape[axis] for axis in self.chain_axes) if self.mesh else 1
 
     def chains_of(self, lane: tuple[int, ...]) -> np.ndarray:
-        """The chains of a lane as a program takes them: an array of them, or the one index."""
-        return np.asarray(lane if self.batched else lane[0], np.int32)
+        """The chains of a lane as a program takes them: an array of them, or the one index.
+
+        On a mesh every device has as many chains as another: the last chain is repeated to fill up,
+        and whoever reads a lane takes its first ``len(lane)`` chains.
+        """
+        chains = np.asarray(lane, np.int32) + np.int32(self.first_chain)
+        if not self.batched:
+            return chains[0]
+        return np.pad(chains, (0, -len(lane) % self.num_shards), "edge")
+
+    def decides(self) -> tuple:
+        """What of it decides a program, beside the shapes."""
+        return (self.batched, self.mesh, self.chain_axes, self.transform)
+
+    def lay_out(self, chains: Any) -> Any:
+        """Put arrays with a leading axis of a lane's chains where the lane is."""
+        return chains if self.mesh is None else jax.device_put(chains, self.sharding)
+
+    def put(self, data: Any) -> Any:
+        """Put what all chains share on the device or devices."""
+        return jax.device_put(data) if self.mesh is None else put_on(self.mesh, data)
 
     def part(self, lane: tuple[int, ...], state: Any) -> Any:
         """The lane's part of a state with a leading axis of all chains."""
-        index = slice(lane[0], lane[-1] + 1) if self.batched else lane[0]
+        index = self.chains_of(lane)
         return jax.tree.map(lambda leaf: leaf[index], state)
 
 
-def place(chain_method: str, num_chains: int) -> Placement:
+def place(chain_method: str | Transform | Mesh, num_chains: int, data: Any = ()) -> Placement:
     """Lay out ``num_chains`` chains by ``chain_method``.
+
+    Parameters
+    ----------
+    chain_method : str, Callable or Mesh
+        As for `MCMC`.
+    num_chains : int
+        Number of chains, over all processes.
+    data : pytree
+        The model's arguments; arrays on several devices keep their layout.
+
+    Raises
+    ------
+    ValueError
+        If the layout of the data admits no placement, or a process would have no chain.
 
     Examples
     --------
@@ -54,21 +127,120 @@ def place(chain_method: str, num_chains: int) -> Placement:
     >>> place("vectorized", 3).lanes
     ((0, 1, 2),)
     """
-    singles = tuple((chain,) for chain in range(num_chains))
-    if chain_method == "vectorized":
-        text = f"{num_chains} chains as one batch"
-        return Placement((tuple(range(num_chains)),), 1, True, text)
-    if chain_method == "sequential" or num_chains == 1:
-        return Placement(singles, 1, False, f"{num_chains} chains taking turns on one thread")
-    if jax.default_backend() != "cpu":
-        warnings.warn(
-            f"chain_method='parallel' runs {num_chains} chains on threads that share one "
-            f"{jax.default_backend()} device, where they wait for each other: "
-            "chain_method='vectorized' is faster there",
-            stacklevel=4,
+    here, note = _chains_of_this_process(num_chains)
+    chains = tuple(range(len(here)))
+    mesh = auto_mesh(chain_method) if isinstance(chain_method, Mesh) else None
+    layout = layout_of(data, mesh)
+    if layout is not None and chain_method != "sequential":
+        placement = _where_the_data_are(layout, chains, chain_method)
+    elif not isinstance(chain_method, str):
+        assert not isinstance(chain_method, Mesh)
+        text = f"{_counted(chains)} through chain_method={_name_of(chain_method)}"
+        placement = Placement((chains,), 1, True, text, transform=chain_method)
+    elif chain_method == "vectorized":
+        placement = Placement((chains,), 1, True, f"{_counted(chains)} as one batch")
+    elif chain_method == "sequential" or len(chains) == 1:
+        text = f"{_counted(chains)}{' taking turns' * (len(chains) > 1)} on one thread"
+        placement = Placement(_singles(chains), 1, False, text)
+        if layout is not None:
+            text += f" and the {layout.mesh.size} devices that hold the data"
+            placement = placement._replace(description=text, mesh=layout.mesh)
+    else:
+        placement = _in_parallel(chains)
+    return placement._replace(description=placement.description + note, first_chain=here[0])
+
+
+def _in_parallel(chains: tuple[int, ...]) -> Placement:
+    devices, cores = _devices(), available_cores()
+    platform = devices[0].platform
+    if len(devices) > 1 and (platform != "cpu" or len(devices) <= cores):
+        # No more devices than the fullest one needs: five chains on four are 2 + 2 + 1.
+        on_each = math.ceil(len(chains) / len(devices))
+        used = math.ceil(len(chains) / on_each)
+        mesh = Mesh(np.array(devices[:used]), ("chains",))
+        return _on_a_mesh(mesh, ("chains",), chains, f"{used} {platform} devices")
+    if platform != "cpu":
+        return Placement((chains,), 1, True, f"{_counted(chains)} as one batch on {devices[0]}")
+    workers = min(len(chains), cores)
+    text = f"{_counted(chains)} on {workers} threads"
+    if len(devices) > 1:
+        text += f"; {len(devices)} CPU devices are more than the {cores} cores, and are left alone"
+    return Placement(_singles(chains), workers, False, text)
+
+
+def _where_the_data_are(
+    layout: Layout, chains: tuple[int, ...], chain_method: str | Transform | Mesh
+) -> Placement:
+    mesh, spare = layout.mesh, layout.spare
+    if callable(chain_method) and not isinstance(chain_method, Mesh):
+        text = f"{_counted(chains)} through chain_method={_name_of(chain_method)}"
+        text += f" on the {mesh.size} devices that hold the data"
+        return Placement((chains,), 1, True, text, mesh, transform=chain_method)
+    if chain_method == "parallel" and len(chains) == 1:
+        text = f"1 chain on the {mesh.size} devices that hold the data"
+        return Placement((chains,), 1, False, text, mesh)
+    if chain_method != "vectorized" and spare:
+        where = f"{' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())} devices"
+        return _on_a_mesh(mesh, spare, chains, where)
+    text = f"{_counted(chains)} as one batch on the {mesh.size} devices that hold the data"
+    return Placement((chains,), 1, True, text, mesh)
+
+
+def _on_a_mesh(mesh: Mesh, axes: tuple[str, ...], chains: tuple[int, ...], where: str) -> Placement:
+    """Spread chains over axes of a mesh."""
+    text = f"{_counted(chains)} on a mesh of {where}"
+    placement = Placement((chains,), 1, True, text, mesh, axes)
+    on_each = math.ceil(len(chains) / placement.num_shards)
+    idle = on_each * placement.num_shards - len(chains)
+    spread = f", at most {on_each} on each" if idle else f", {on_each} on each"
+    return placement._replace(description=f"{text}{spread}{' as a batch' * (on_each > 1)}")
+
+
+def _chains_of_this_process(num_chains: int) -> tuple[tuple[int, ...], str]:
+    """The chains that this process runs, and what is to be said about it."""
+    here, count = jax.process_index(), jax.process_count()
+    chains = chains_of_process(num_chains, here, count)
+    if count == 1:
+        return chains, ""
+    if num_chains < count:
+        raise ValueError(
+            f"num_chains={num_chains} leaves some of {count} processes without a chain: ask for "
+            f"num_chains={count} or more, or start fewer processes"
         )
-    workers = min(num_chains, available_cores())
-    return Placement(singles, workers, False, f"{num_chains} chains on {workers} threads")
+    return chains, f" (chains {chains[0]} to {chains[-1]}, in process {here} of {count})"
+
+
+def chains_of_process(num_chains: int, process: int, count: int) -> tuple[int, ...]:
+    """Chains of one of several processes: neighbours, and as many as another has or one more.
+
+    Examples
+    --------
+    >>> [chains_of_process(5, process, 2) for process in range(2)]
+    [(0, 1, 2), (3, 4)]
+    """
+    first, more = divmod(num_chains, count)
+    begin = process * first + min(process, more)
+    return tuple(range(begin, begin + first + (process < more)))
+
+
+def _counted(chains: tuple[int, ...]) -> str:
+    return "1 chain" if len(chains) == 1 else f"{len(chains)} chains"
+
+
+def _singles(chains: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple((chain,) for chain in chains)
+
+
+def _name_of(function: Any) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
+def _devices() -> list[jax.Device]:
+    """Devices of this process that chains may use: one, where a user has chosen it."""
+    chosen = jax.config.values["jax_default_device"]
+    if isinstance(chosen, str):  # the name of a platform
+        return jax.local_devices(backend=chosen)[:1]
+    return jax.local_devices() if chosen is None else [chosen]
 
 
 def available_cores() -> int:

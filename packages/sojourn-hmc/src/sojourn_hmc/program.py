@@ -22,7 +22,10 @@ class Program:
     function : Callable
         A pure function of arrays.
     *examples
-        Arguments, or their shapes as `jax.ShapeDtypeStruct`.
+        Arguments, or their shapes as `jax.ShapeDtypeStruct`; where these lie on several devices the
+        program does.
+    out_shardings : pytree, optional
+        Where results are put, a prefix of their pytree, if on several devices.
 
     Examples
     --------
@@ -32,8 +35,8 @@ class Program:
     ((3,), [2.0, 2.0, 2.0])
     """
 
-    def __init__(self, function: Callable[..., Any], *examples: Any):
-        self._lowered = jax.jit(function).lower(*examples)
+    def __init__(self, function: Callable[..., Any], *examples: Any, out_shardings: Any = None):
+        self._lowered = jax.jit(function, out_shardings=out_shardings).lower(*examples)
         self._compiled: Future[Any] | None = None
         self.out_shape = self._lowered.out_info
 
@@ -54,13 +57,18 @@ class Program:
 
 
 def shape_of(tree: Any) -> Any:
-    """Shapes and types of a pytree of arrays, numbers, or shapes."""
+    """Shapes and types of a pytree of arrays, numbers, or shapes, and on which devices they lie."""
 
     def abstract(leaf: Any) -> jax.ShapeDtypeStruct:
         if isinstance(leaf, jax.ShapeDtypeStruct):
             return leaf
         aval = jax.typeof(leaf)
-        return jax.ShapeDtypeStruct(aval.shape, aval.dtype, weak_type=aval.weak_type)
+        sharding = leaf.sharding if isinstance(leaf, jax.Array) else None
+        if sharding is not None and len(sharding.device_set) == 1:
+            sharding = None  # a program for one device runs on any
+        return jax.ShapeDtypeStruct(
+            aval.shape, aval.dtype, weak_type=aval.weak_type, sharding=sharding
+        )
 
     return jax.tree.map(abstract, tree)
 

@@ -134,12 +134,14 @@ class Run:
 
     def states(self) -> Any:
         """The states of all chains with a leading axis of chains, on the host."""
-        return join([lane.state for lane in self.lanes], self.job.placement.batched)
+        states = [lane.state for lane in self.lanes]
+        return join(states, self.job.placement.batched, self.num_chains)
 
     def last_state(self) -> Any:
         """The same states as a user reads them: on the device, of one chain without that axis."""
         batched = self.job.placement.batched
-        if len(self.lanes) == 1 and batched == (self.num_chains > 1):
+        filled = self.num_chains % self.job.placement.num_shards == 0
+        if len(self.lanes) == 1 and batched == (self.num_chains > 1) and filled:
             return self.lanes[0].state
         states = self.states()
         if self.num_chains == 1:
