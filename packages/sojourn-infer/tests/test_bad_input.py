@@ -238,6 +238,12 @@ CASES = {
         ValueError,
         ("'x'", "(3,)", "()"),
     ),
+    "a first value outside of the support": Case(
+        good,
+        {"y": Y, "settings": {"init_strategy": init_to_value(values={"a": -1.0})}},
+        ValueError,
+        ("init_to_value", "'a'", "-1", "HalfNormal"),
+    ),
     # Observations.
     "a negative observation of a Gamma": Case(
         good,
@@ -446,14 +452,6 @@ NOT_FINITE = {
         scaled_data,
         {"args": (np.ones(2),), "init_params": {"scale": -60.0}},
         ("potential energy: inf", "observed site 'y': log density -inf", *REMEDIES),
-    ),
-    "first value lies outside the support": (
-        scaled_data,
-        {
-            "args": (np.ones(2),),
-            "settings": {"init_strategy": init_to_value(values={"scale": -1.0})},
-        },
-        ("potential energy: nan", "'scale'", *REMEDIES),
     ),
     "only one chain is bad": (
         scaled_data,

@@ -10,6 +10,8 @@ from sojourn_distributions import constraints
 from sojourn_infer import (
     NUTS,
     ModelTarget,
+    init_to_feasible,
+    init_to_mean,
     init_to_median,
     init_to_sample,
     init_to_uniform,
@@ -36,6 +38,11 @@ SHAPES = {
     "batch": (2, 3),
 }
 
+THE_SAME_EVERYWHERE = {
+    "init_to_feasible": tuple(SITES),
+    "init_to_mean": ("real", "positive", "interval", "from_a_bound", "vector"),
+}
+
 
 def model():
     for name, fn in SITES.items():
@@ -58,6 +65,8 @@ def first_values(strategy, seed=0, of=model):
         pytest.param(init_to_sample(), id="sample"),
         pytest.param(init_to_median(num_samples=5), id="median-called"),
         pytest.param(init_to_value, id="value"),
+        pytest.param(init_to_mean, id="mean"),
+        pytest.param(init_to_feasible, id="feasible"),
         pytest.param(init_to_value(values={"interval": np.array([3.5, 4, 6])}), id="value-called"),
     ],
 )
@@ -66,7 +75,51 @@ def test_values_lie_in_the_support(strategy):
     assert {name: value.shape for name, value in values.items()} == SHAPES
     for name, value in values.items():
         assert np.all(SITES[name].support(value)), name
-        assert len(np.unique(value.round(4))) > 1, name  # each element has a value of its own
+        if name not in THE_SAME_EVERYWHERE.get(getattr(strategy, "__name__", ""), ()):
+            assert len(np.unique(value.round(4))) > 1, name  # each element has its own
+
+
+def test_the_mean_is_the_priors_where_there_is_one():
+    assert init_to_mean() is init_to_mean
+
+    def means():
+        sample("gamma", dist.Gamma(np.array([3.0, 5.0]), 2.0))
+        sample("shares", dist.Dirichlet(np.array([1.0, 2.0, 5.0])))
+        sample("expanded", dist.Exponential(0.1).expand([4]), sample_shape=(2,))
+        sample("heavy", dist.HalfCauchy(3.0))
+        sample("partly", dist.InverseGamma(np.array([0.5, 4.0]), 6.0))
+
+    values = first_values(init_to_mean, of=means)
+    np.testing.assert_allclose(values["gamma"], [1.5, 2.5], rtol=1e-5)
+    np.testing.assert_allclose(values["shares"], [0.125, 0.25, 0.625], rtol=1e-5)
+    np.testing.assert_allclose(values["expanded"], np.full((2, 4), 10.0), rtol=1e-5)
+    for drawn in (values["heavy"], values["partly"][0]):  # without a finite mean
+        assert np.exp(-2) < drawn < np.exp(2)
+    assert values["partly"][1] == pytest.approx(2.0, rel=1e-5)
+
+
+def test_what_has_no_mean_starts_from_the_median():
+    class Meanless(dist.Exponential):
+        @property
+        def mean(self):
+            raise NotImplementedError
+
+    def many():
+        sample("x", Meanless(np.full(100, 0.01)))
+
+    for seed in range(2):
+        np.testing.assert_array_equal(
+            first_values(init_to_mean, seed, many)["x"],
+            first_values(init_to_median, seed, many)["x"],
+        )
+
+
+def test_feasible_is_the_middle_whatever_the_parameters():
+    assert init_to_feasible() is init_to_feasible
+    values = first_values(init_to_feasible)
+    for name, expected in {"real": 0.0, "positive": 1.0, "interval": 5.0, "batch": 1.0}.items():
+        np.testing.assert_allclose(values[name], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(values["simplex"], 1 / 3, rtol=1e-5)
 
 
 def test_uniform_keeps_to_its_radius():
@@ -120,7 +173,7 @@ def test_a_flat_site_starts_uniformly_where_there_is_no_prior_to_draw_from():
         sample("x", dist.ImproperUniform(constraints.ordered_vector, (), (3,)))
 
     given = init_to_value(values={"x": np.array([-1.0, 0.0, 5.0])})
-    for strategy in (init_to_uniform, init_to_sample, init_to_median, given):
+    for strategy in (init_to_uniform, init_to_sample, init_to_mean, init_to_feasible, given):
         assert np.all(np.diff(first_values(strategy, of=flat)["x"]) > 0)
 
 

@@ -25,14 +25,17 @@ NAMES = {
     "plate plate_stack prng_key sample subsample",
     "sojourn.handlers": "block condition do infer_config lift mask replay scale scope seed "
     "substitute trace uncondition",
-    "sojourn.infer": "BarkerMH HMC MCMC NUTS SA init_to_median init_to_sample init_to_uniform "
-    "init_to_value log_density",
+    "sojourn.infer": "BarkerMH HMC MCMC NUTS Predictive SA init_to_feasible init_to_mean "
+    "init_to_median init_to_sample init_to_uniform init_to_value log_density log_likelihood",
     "sojourn.infer.mcmc": "MCMC MCMCKernel",
     "sojourn.infer.hmc": "HMC NUTS HMCState",
     "sojourn.infer.sa": "SA SAAdaptState SAState",
     "sojourn.infer.barker": "BarkerMH BarkerMHState",
-    "sojourn.infer.initialization": "init_to_median init_to_sample init_to_uniform init_to_value",
-    "sojourn.infer.util": "log_density",
+    "sojourn.infer.initialization": "init_to_feasible init_to_mean init_to_median init_to_sample "
+    "init_to_uniform init_to_value",
+    "sojourn.infer.util": "Predictive compute_log_probs constrain_fn find_valid_initial_params "
+    "get_potential_fn initialize_model log_density log_likelihood potential_energy transform_fn "
+    "unconstrain_fn",
     "sojourn.diagnostics": "effective_sample_size hpdi print_summary split_gelman_rubin summary",
     "sojourn.distributions": "Beta Dirichlet Exponential Gamma HalfCauchy HalfNormal LKJCholesky "
     "LogNormal MultivariateNormal Normal StudentT TruncatedNormal Uniform biject_to",

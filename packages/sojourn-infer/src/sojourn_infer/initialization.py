@@ -56,6 +56,43 @@ def init_to_median(site: Message | None = None, num_samples: int = 15) -> Any:
     return init_to_uniform(site) if draws is None else jnp.median(draws, axis=0)
 
 
+def init_to_mean(site: Message | None = None) -> Any:
+    """Start from the mean of the prior; uniformly where it is infinite.
+
+    A prior whose mean is not known starts as by `init_to_median`.
+
+    Examples
+    --------
+    >>> from sojourn_infer import NUTS, init_to_mean
+    >>> kernel = NUTS(lambda: None, init_strategy=init_to_mean)
+    """
+    if site is None:
+        return init_to_mean
+    fn: Any = site["fn"]
+    try:
+        mean = fn.mean() if callable(fn.mean) else fn.mean
+    except NotImplementedError:
+        return init_to_median(site)
+    mean = jnp.broadcast_to(mean, _shape(site))
+    # Events are kept whole: an element of a simplex has no value without the others.
+    event = tuple(range(-len(fn.event_shape), 0))
+    finite = jnp.all(jnp.isfinite(mean), axis=event, keepdims=True)
+    return jnp.where(finite, mean, init_to_uniform(site))
+
+
+def init_to_feasible(site: Message | None = None) -> Any:
+    """Start in the middle of the unconstrained space, at 0, whatever the prior's parameters are.
+
+    Examples
+    --------
+    >>> from sojourn_infer import NUTS, init_to_feasible
+    >>> kernel = NUTS(lambda: None, init_strategy=init_to_feasible())
+    """
+    if site is None:
+        return init_to_feasible
+    return init_to_uniform(site, radius=0)
+
+
 def _prior_draws(site: Message, num_samples: int) -> Any:
     """Return draws from a site's prior, or None if it cannot be drawn from."""
     try:
@@ -69,6 +106,14 @@ def _prior_draws(site: Message, num_samples: int) -> Any:
 
 def init_to_value(site: Message | None = None, values: Mapping[str, Any] | None = None) -> Any:
     """Start from given values (constrained space); a site without one starts uniformly.
+
+    All chains start from the same values. For a value of its own for each chain give ``run`` the
+    ``init_params`` that `unconstrain_fn` makes of them, with ``batch_ndims=1``.
+
+    Raises
+    ------
+    ValueError
+        A value has not the shape of its site, or lies outside of the support.
 
     Examples
     --------
@@ -87,7 +132,19 @@ def init_to_value(site: Message | None = None, values: Mapping[str, Any] | None 
             f"init_to_value: the value for site {name!r} has shape {np.shape(values[name])}, but "
             f"the site has shape {shape}"
         )
+    _check_support(site, values[name])
     return jnp.asarray(values[name])
+
+
+def _check_support(site: Message, value: Any) -> None:
+    # Distributions from elsewhere need not offer this check.
+    validate = getattr(site["fn"], "validate_sample", None)
+    if validate is None:
+        return
+    try:
+        validate(value)
+    except ValueError as error:
+        raise ValueError(f"init_to_value: the value for site {site['name']!r}: {error}") from None
 
 
 def _shape(site: Message) -> tuple[int, ...]:

@@ -1,0 +1,119 @@
+"""Draws of several sites that share their leading dims, checked and joined to one."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+
+class DrawBatch(NamedTuple):
+    """Draws of some sites.
+
+    Attributes
+    ----------
+    values : dict
+        Arrays ``(number of draws, ...)`` by site: NumPy's, or tracers inside of a transformation.
+    batch_shape : tuple of int
+        The shape that the leading dim stands for.
+    """
+
+    values: dict[str, Any]
+    batch_shape: tuple[int, ...]
+
+    @property
+    def num_draws(self) -> int:
+        """Number of draws."""
+        return math.prod(self.batch_shape)
+
+
+def draw_batch(
+    who: str,
+    posterior_samples: Mapping[str, Any] | None,
+    batch_ndims: int,
+    num_samples: int | None = None,
+) -> DrawBatch:
+    """Check draws and join their leading dims.
+
+    Parameters
+    ----------
+    who : str
+        Who asks, for error messages.
+    posterior_samples : dict or None
+        Arrays with ``batch_ndims`` leading dims of draws, by site.
+    batch_ndims : int
+        How many there are.
+    num_samples : int or None
+        Number of draws where there are no arrays; with arrays theirs decides.
+
+    Raises
+    ------
+    TypeError
+        ``posterior_samples`` is no dict.
+    ValueError
+        The leading dims differ or are missing, or there is nothing that tells the number of draws.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> draws = draw_batch("Predictive", {"x": np.zeros((4, 100, 3)), "s": np.ones((4, 100))}, 2)
+    >>> draws.values["x"].shape, draws.batch_shape
+    ((400, 3), (4, 100))
+    """
+    if posterior_samples is not None and not isinstance(posterior_samples, Mapping):
+        raise TypeError(
+            f"{who}: posterior_samples must be a dict from site names to arrays of draws, as "
+            f"mcmc.get_samples() gives it, got {type(posterior_samples).__name__}"
+        )
+    if batch_ndims < 0:
+        raise ValueError(f"{who}: batch_ndims cannot be negative, got {batch_ndims}")
+    if num_samples is not None and num_samples < 1:
+        raise ValueError(f"{who}: num_samples must be positive, got {num_samples}")
+    if not posterior_samples:
+        if num_samples is None:
+            raise ValueError(
+                f"{who}: nothing tells the number of draws; give posterior_samples, or "
+                "num_samples to draw all sites from the prior"
+            )
+        return DrawBatch({}, (num_samples,))
+    batch_shape = _common_shape(who, posterior_samples, batch_ndims)
+    count = math.prod(batch_shape)
+    if num_samples is not None and num_samples != count:
+        warnings.warn(
+            f"{who}: num_samples={num_samples}, but posterior_samples holds {count} draws; these "
+            "are used",
+            stacklevel=3,
+        )
+    flat = {
+        name: _host(value).reshape((count, *np.shape(value)[batch_ndims:]))
+        for name, value in posterior_samples.items()
+    }
+    return DrawBatch(flat, batch_shape)
+
+
+def _host(value: Any) -> Any:
+    return value if isinstance(value, jax.core.Tracer) else np.asarray(value)
+
+
+def _common_shape(who: str, samples: Mapping[str, Any], batch_ndims: int) -> tuple[int, ...]:
+    first: str | None = None
+    for name, value in samples.items():
+        shape = np.shape(value)
+        if len(shape) < batch_ndims:
+            raise ValueError(
+                f"{who}: the posterior samples of {name!r} have shape {shape}, which lacks the "
+                f"{batch_ndims} leading dims of draws that batch_ndims={batch_ndims} says"
+            )
+        if first is None:
+            first, batch_shape = name, shape[:batch_ndims]
+        elif shape[:batch_ndims] != batch_shape:
+            raise ValueError(
+                f"{who}: posterior samples must have the same leading dims, but {name!r} has "
+                f"{shape[:batch_ndims]} (shape {shape}) and {first!r} has {batch_shape}. Take "
+                "all from the same draws; batch_ndims=2 is for samples grouped by chain"
+            )
+    return batch_shape

@@ -1,0 +1,89 @@
+"""The log density of each observation at posterior draws, as model comparison needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from sojourn_infer.draw_batch import draw_batch
+from sojourn_infer.per_draw import PerDraw, Settings
+from sojourn_infer.sites import Model, observed_sites, only_latent
+from sojourn_primitives import Message, handlers
+
+
+def log_likelihood(
+    model: Model,
+    posterior_samples: Mapping[str, Any],
+    *args: Any,
+    parallel: bool = False,
+    batch_ndims: int = 1,
+    batch_size: int | None = None,
+    **kwargs: Any,
+) -> dict[str, jax.Array]:
+    """Log likelihood of the observed sites at posterior draws, element by element.
+
+    Parameters
+    ----------
+    model : Callable
+        The model, called with data.
+    posterior_samples : dict
+        Values of all latent sites by name (constrained space), with leading batch dims; what else
+        is in it, such as deterministic values, is not used.
+    *args, **kwargs
+        The model's arguments.
+    parallel : bool
+        Whether to compute all draws at once, vectorized; otherwise one after another.
+    batch_ndims : int
+        Number of leading dims that are draws: 1, 2 for chains of draws, 0 for a single draw.
+    batch_size : int, optional
+        How many draws to compute at once, vectorized.
+
+    Returns
+    -------
+    dict
+        By observed site an array of the draws' batch shape and the site's batch shape: one number
+        for each conditionally independent observation. Masks count, scales do not.
+
+    Raises
+    ------
+    ValueError
+        A latent site has no draws, draws do not fit their site, or batch shapes differ.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import sojourn_distributions as dist
+    >>> from sojourn_infer import log_likelihood
+    >>> from sojourn_primitives import sample
+    >>> def model(y):
+    ...     loc = sample("loc", dist.Normal(0.0, 1.0))
+    ...     sample("y", dist.Normal(loc, 1.0), obs=y)
+    >>> log_likelihood(model, {"loc": jnp.zeros(100)}, jnp.arange(3.0))["y"].shape
+    (100, 3)
+    """
+    settings = Settings(parallel, batch_size)
+    settings.check("log_likelihood")
+    batch = draw_batch("log_likelihood", posterior_samples, batch_ndims)
+
+    def of_draw(
+        values: dict[str, Any], key: None, args: tuple, kwargs: dict
+    ) -> dict[str, jax.Array]:
+        def value(site: Message) -> Any:
+            if site["name"] not in values:
+                raise ValueError(
+                    f"log_likelihood: latent site {site['name']!r} has no draws in "
+                    f"posterior_samples, which holds {list(values)}"
+                )
+            return values[site["name"]]
+
+        valued = handlers.substitute(model, substitute_fn=only_latent(value))
+        # A plate that subsamples needs a key; it takes the same one for every draw.
+        seeded = handlers.seed(valued, rng_seed=0)
+        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+        return {
+            name: site["fn"].log_prob(site["value"]) for name, site in observed_sites(trace).items()
+        }
+
+    return PerDraw(of_draw, settings)(batch, None, args, kwargs)

@@ -1,0 +1,253 @@
+"""A function of one posterior draw, run for many of them in blocks of bounded memory.
+
+One program serves any number of draws: it is compiled for a block of a fixed size, told how many of
+its draws count, and what it returns moves to host memory before the next block starts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sojourn_hmc.arguments import Arguments
+from sojourn_hmc.engine import with_fallback
+from sojourn_hmc.program import num_bytes, shape_of
+from sojourn_hmc.progress import Progress, Silent, display
+from sojourn_infer.draw_batch import DrawBatch
+
+BLOCK_BYTES = 1 << 24
+MAX_BLOCK = 1024
+PATIENCE = 2.0  # seconds until a long run shows its progress
+
+OfOneDraw = Callable[[dict[str, Any], Any, tuple, dict], Any]
+"""Maps the values of a draw by site, its key or None, and the model's arguments to a result."""
+
+
+class Settings(NamedTuple):
+    """How to go through draws.
+
+    Attributes
+    ----------
+    parallel : bool
+        Whether to compute all at once, vectorized.
+    batch_size : int or None
+        How many to compute at once; with neither, they are computed one after another.
+    progress : bool
+        Whether to show progress when it takes more than two seconds.
+    """
+
+    parallel: bool = False
+    batch_size: int | None = None
+    progress: bool = False
+
+    def check(self, who: str) -> None:
+        """Raise a ValueError if ``batch_size`` is neither None nor a positive integer."""
+        size: Any = self.batch_size
+        if size is not None and not (isinstance(size, (int, np.integer)) and size > 0):
+            raise ValueError(
+                f"{who}: batch_size is how many draws are computed at once, a positive integer, "
+                f"got {size!r}"
+            )
+
+    @property
+    def together(self) -> bool:
+        """Whether the draws of a block are vectorized."""
+        return self.parallel or self.batch_size is not None
+
+    def block_size(self, one_draw: Any, one_result: Any, num_draws: int) -> int:
+        """Draws in a block, from the shapes of one and of its result.
+
+        Examples
+        --------
+        >>> import jax
+        >>> result = jax.ShapeDtypeStruct((10**6,), "float32")
+        >>> Settings().block_size((), result, 10_000)
+        4
+        """
+        if self.batch_size is not None:
+            return self.batch_size
+        if self.parallel:
+            return max(num_draws, 1)
+        fitting = BLOCK_BYTES // max(num_bytes((one_draw, one_result)), 1)
+        return max(1, min(MAX_BLOCK, fitting))
+
+
+class _Block(NamedTuple):
+    """A program for a block of draws, and how many draws that is."""
+
+    size: int
+    program: Callable[..., Any]
+
+
+class PerDraw:
+    """A function of one draw that is run for batches of them; it keeps its compiled programs.
+
+    Parameters
+    ----------
+    function : Callable
+        ``function(values, key, args, kwargs)``, for one draw. Errors that it raises while traced
+        come before anything compiles.
+    settings : Settings
+        How to go through draws.
+    """
+
+    def __init__(self, function: OfOneDraw, settings: Settings):
+        self.function = function
+        self.settings = settings
+        self._blocks: dict[Any, _Block] = {}
+
+    def __call__(self, batch: DrawBatch, key: Any, args: tuple, kwargs: dict) -> Any:
+        """Compute the results of all draws.
+
+        Parameters
+        ----------
+        batch : DrawBatch
+            The draws.
+        key : Array or None
+            Draw i gets ``fold_in(key, i)``.
+        args, kwargs
+            The model's arguments.
+
+        Returns
+        -------
+        pytree
+            JAX arrays with the draws' batch shape in front.
+        """
+
+        def run(arguments: Arguments) -> Any:
+            leaves = jax.tree.leaves((batch.values, key, arguments.data))
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+                return self._inside(batch, key, arguments)
+            return self._in_blocks(batch, key, arguments)
+
+        return with_fallback((args, kwargs), run)
+
+    def _one(self, arguments: Arguments) -> Callable[[dict[str, Any], Any, Any, tuple], Any]:
+        """Return the function of a draw's values, its index, the key and data."""
+        function, structure = self.function, arguments.structure
+
+        def one(values: dict[str, Any], index: Any, key: Any, data: tuple) -> Any:
+            args, kwargs = structure.bind(data)
+            return function(
+                values, None if key is None else jax.random.fold_in(key, index), args, kwargs
+            )
+
+        return one
+
+    def _inside(self, batch: DrawBatch, key: Any, arguments: Arguments) -> Any:
+        """Compute inside of another program, where no value is concrete."""
+        one, size = self._one(arguments), self.settings.batch_size
+        if self.settings.parallel and size is None:
+            size = batch.num_draws
+        results = lax.map(
+            lambda draw: one(draw[0], draw[1], key, arguments.data),
+            (batch.values, jnp.arange(batch.num_draws, dtype=jnp.uint32)),
+            batch_size=size,
+        )
+        return jax.tree.map(lambda leaf: leaf.reshape(batch.batch_shape + leaf.shape[1:]), results)
+
+    def _in_blocks(self, batch: DrawBatch, key: Any, arguments: Arguments) -> Any:
+        block = self._find(batch, key, arguments)
+        shown = _LateDisplay(batch.num_draws, self.settings.progress)
+        parts = []
+        for first in range(0, max(batch.num_draws, 1), block.size):
+            last = min(first + block.size, batch.num_draws)
+            rows = jax.tree.map(
+                lambda leaf, a=first, b=last: _filled(leaf[a:b], block.size), batch.values
+            )
+            indices = np.arange(first, first + block.size, dtype=np.uint32)
+            results = block.program(rows, indices, np.int32(last - first), key, arguments.data)
+            if batch.batch_shape == (block.size,):
+                return results
+            parts.append(jax.tree.map(lambda leaf, n=last - first: np.asarray(leaf)[:n], results))
+            shown.tell(last)
+        shown.close()
+        return jax.tree.map(lambda *pieces: _joined(pieces, batch.batch_shape), *parts)
+
+    def _find(self, batch: DrawBatch, key: Any, arguments: Arguments) -> _Block:
+        """Find or make the program for draws and data of these shapes."""
+        one_draw = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(
+                leaf.shape[1:], jax.dtypes.canonicalize_dtype(leaf.dtype)
+            ),
+            batch.values,
+        )
+        num_draws = batch.num_draws if self.settings.parallel else None
+        leaves, treedef = jax.tree.flatten((one_draw, shape_of((key, arguments.data))))
+        identity = (arguments.structure, treedef, tuple(leaves), num_draws)
+        if identity not in self._blocks:
+            one = self._one(arguments)
+            index = jax.ShapeDtypeStruct((), np.uint32)
+            result = jax.eval_shape(one, one_draw, index, key, arguments.data)
+            size = self.settings.block_size(one_draw, result, batch.num_draws)
+            make = _together if self.settings.together else _one_by_one
+            self._blocks[identity] = _Block(size, jax.jit(make(one, result, size)))
+        return self._blocks[identity]
+
+
+def _together(one: Callable[..., Any], result: Any, size: int) -> Callable[..., Any]:
+    def compute(values: Any, indices: Any, count: Any, key: Any, data: tuple) -> Any:
+        return jax.vmap(one, (0, 0, None, None))(values, indices, key, data)
+
+    return compute
+
+
+def _one_by_one(one: Callable[..., Any], result: Any, size: int) -> Callable[..., Any]:
+    def compute(values: Any, indices: Any, count: Any, key: Any, data: tuple) -> Any:
+        def write(row: Any, results: Any) -> Any:
+            draw = jax.tree.map(lambda leaf: leaf[row], values)
+            new = one(draw, indices[row], key, data)
+            return jax.tree.map(lambda rows, leaf: rows.at[row].set(leaf), results, new)
+
+        empty = jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), result)
+        return lax.fori_loop(0, count, write, empty)
+
+    return compute
+
+
+class _LateDisplay:
+    """Progress that shows itself only when a run takes long; compiling does not count."""
+
+    def __init__(self, total: int, enabled: bool):
+        self.total = total
+        self.enabled = enabled
+        self.shown: Progress = Silent()
+        self.told = 0
+        self.begin: float | None = None
+
+    def tell(self, done: int) -> None:
+        """Take note of how many draws are done."""
+        if self.begin is None:
+            self.begin = time.monotonic()
+        late = time.monotonic() - self.begin > PATIENCE
+        if self.enabled and late and isinstance(self.shown, Silent):
+            self.shown = display(self.total, True)
+        if not isinstance(self.shown, Silent):
+            self.shown.advance(done - self.told, "predict", lambda: "")
+            self.told = done
+
+    def close(self) -> None:
+        """Finish the display, if there is one."""
+        self.shown.close()
+
+
+def _filled(rows: np.ndarray, size: int) -> np.ndarray:
+    """Rows of a block, filled up where there are fewer than it holds."""
+    missing = size - len(rows)
+    if not missing:
+        return rows
+    # Copies of the last row, so that nothing unheard of is computed; of none, zeros.
+    last = rows[-1:] if len(rows) else np.zeros((1, *rows.shape[1:]), rows.dtype)
+    return np.concatenate([rows, np.repeat(last, missing, 0)])
+
+
+def _joined(pieces: tuple[np.ndarray, ...], batch_shape: tuple[int, ...]) -> jax.Array:
+    whole = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    # An eager jnp.asarray would compile a program; this only transfers.
+    return jax.device_put(whole.reshape((*batch_shape, *whole.shape[1:])))

@@ -1,0 +1,276 @@
+"""`Predictive`: what a model says of its sites, given draws of others or none."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from sojourn_infer.draw_batch import draw_batch
+from sojourn_infer.per_draw import PerDraw, Settings
+from sojourn_infer.sites import Model, is_latent
+from sojourn_primitives import Message, Trace, handlers
+
+
+class Predictive:
+    """Draws from the prior or posterior predictive distribution of a model.
+
+    For each posterior draw the model runs once, with that draw's values at the sites that it names;
+    all other sites are drawn. Sites that are observed when the model is called keep their data, so
+    what is to be predicted must not be observed then: leave the data out of the call.
+
+    Parameters
+    ----------
+    model : Callable
+        The model.
+    posterior_samples : dict, optional
+        Values by site, with leading batch dims. Without it sites are drawn from the prior.
+    guide : Callable, optional
+        A model whose draws serve as values of sites that ``posterior_samples`` does not name.
+    params : dict, optional
+        Values of `param` sites of the model and the guide, the same for all draws.
+    num_samples : int, optional
+        Number of draws where no posterior draws say it.
+    return_sites : sequence of str, optional
+        Sites to return; ``""`` returns all but plates. By default sample sites that are not in
+        ``posterior_samples``, and deterministic sites.
+    infer_discrete : bool
+        Not available yet.
+    parallel : bool
+        Whether to compute all draws at once, vectorized; otherwise one after another.
+    batch_ndims : int, optional
+        Number of leading dims of every posterior sample that are draws: 1 (the default), 2 for
+        chains of draws, 0 for a single draw.
+    condition_deterministic : bool, optional
+        Whether deterministic sites keep the values of ``posterior_samples``. By default they are
+        computed again, as new inputs require.
+    exclude_deterministic : bool, optional
+        The opposite of ``condition_deterministic``, an older name.
+    batch_size : int, optional
+        How many draws to compute at once, vectorized; what they need is the bound on device memory.
+    progress_bar : bool
+        Whether to show progress when it takes more than two seconds.
+
+    Raises
+    ------
+    ValueError
+        There are neither posterior draws nor ``num_samples``, or batch shapes differ.
+
+    Notes
+    -----
+    Draw i gets its key from the key of the call and i alone: ``parallel`` and ``batch_size`` change
+    nothing but time and memory. The compiled program lives with the object; another call with
+    arguments of the same shapes compiles nothing. What the model reads from outside of its
+    arguments must not change in between.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> import sojourn_distributions as dist
+    >>> from sojourn_infer import Predictive
+    >>> from sojourn_primitives import sample
+    >>> def model(x, y=None):
+    ...     slope = sample("slope", dist.Normal(0.0, 1.0))
+    ...     sample("y", dist.Normal(slope * x, 1.0), obs=y)
+    >>> x = jnp.arange(3.0)
+    >>> prior = Predictive(model, num_samples=100)(jax.random.key(0), x)
+    >>> prior["slope"].shape, prior["y"].shape
+    ((100,), (100, 3))
+    >>> posterior = Predictive(model, {"slope": jnp.ones(50)})(jax.random.key(1), x)
+    >>> {name: draws.shape for name, draws in posterior.items()}
+    {'y': (50, 3)}
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        posterior_samples: Mapping[str, Any] | None = None,
+        *,
+        guide: Model | None = None,
+        params: Mapping[str, Any] | None = None,
+        num_samples: int | None = None,
+        return_sites: Sequence[str] | None = None,
+        infer_discrete: bool = False,
+        parallel: bool = False,
+        batch_ndims: int | None = None,
+        condition_deterministic: bool | None = None,
+        exclude_deterministic: bool | None = None,
+        batch_size: int | None = None,
+        progress_bar: bool = True,
+    ):
+        if infer_discrete:
+            raise NotImplementedError("Predictive: infer_discrete is not available yet")
+        for name, function in (("model", model), ("guide", guide)):
+            if not callable(function) and (name == "model" or function is not None):
+                raise TypeError(f"Predictive: {name} must be a function, got {function!r}")
+        settings = Settings(parallel, batch_size, progress_bar)
+        settings.check("Predictive")
+        self.model = model
+        self.guide = guide
+        self.params = dict(params or {})
+        self.posterior_samples = posterior_samples
+        self.batch_ndims = 1 if batch_ndims is None else batch_ndims
+        self.draws = draw_batch("Predictive", posterior_samples, self.batch_ndims, num_samples)
+        self.num_samples = self.draws.num_draws
+        self.return_sites = _checked_names(return_sites)
+        self.infer_discrete = infer_discrete
+        self.parallel = parallel
+        self.condition_deterministic = _conditions(condition_deterministic, exclude_deterministic)
+        self.batch_size = batch_size
+        self._per_draw = PerDraw(self._of_draw, settings)
+
+    @property
+    def exclude_deterministic(self) -> bool:
+        """Whether deterministic sites are computed again."""
+        return not self.condition_deterministic
+
+    def __call__(self, rng_key: jax.Array, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+        """Draw, with the model called on ``args`` and ``kwargs``.
+
+        Parameters
+        ----------
+        rng_key : Array
+            A key.
+
+        Returns
+        -------
+        dict
+            Values by site, each with the batch shape of the posterior samples in front.
+
+        Raises
+        ------
+        ValueError
+            A posterior sample does not fit its site, or a name of ``return_sites`` is no site; said
+            before anything compiles, with the name of the site.
+        """
+        _check_key(rng_key)
+        found = self._per_draw(self.draws, rng_key, args, kwargs)
+        # JAX sorts names; the user's own order is kept.
+        return {name: found[name] for name in self.return_sites} if self.return_sites else found
+
+    def _of_draw(
+        self, values: dict[str, Any], key: jax.Array, args: tuple, kwargs: dict
+    ) -> dict[str, Any]:
+        """Run the model at one posterior draw and select what is returned."""
+        values = {**self._guided(values, key, args, kwargs), **values}
+        kinds = ("sample", "deterministic") if self.condition_deterministic else ("sample",)
+
+        def value(site: Message) -> Any:
+            name: Any = site["name"]
+            if site["type"] == "param":
+                return self.params.get(name)
+            return values.get(name) if site["type"] in kinds else None
+
+        masked = handlers.mask(self.model, mask=False)
+        valued = handlers.substitute(handlers.seed(masked, rng_seed=key), substitute_fn=value)
+        try:
+            trace = handlers.trace(valued).get_trace(*args, **kwargs)
+        except Exception as error:
+            error.add_note(_where(self.model, values))
+            raise
+        self._judge(trace)
+        _check_shapes(trace, values)
+        return {name: jnp.asarray(trace[name]["value"]) for name in self._returned(trace, values)}
+
+    def _guided(
+        self, values: dict[str, Any], key: jax.Array, args: tuple, kwargs: dict
+    ) -> dict[str, Any]:
+        """Values that the guide draws."""
+        if self.guide is None:
+            return {}
+        guide = handlers.substitute(self.guide, data={**self.params, **values})
+        # A counter that no site of the model has, so that the model's keys stay its own.
+        seeded = handlers.seed(guide, rng_seed=jax.random.fold_in(key, 0xFFFFFFFF))
+        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+        return {name: site["value"] for name, site in trace.items() if is_latent(site)}
+
+    def _returned(self, trace: Trace, values: Mapping[str, Any]) -> Iterable[str]:
+        if self.return_sites == "":
+            return [name for name, site in trace.items() if site["type"] != "plate"]
+        if self.return_sites is not None:
+            return self.return_sites
+        return [
+            name
+            for name, site in trace.items()
+            if site["type"] == "deterministic" or (site["type"] == "sample" and name not in values)
+        ]
+
+    def _judge(self, trace: Trace) -> None:
+        """Look for names that are no sites."""
+        sites = [name for name, site in trace.items() if site["type"] != "plate"]
+        unknown = [name for name in self.return_sites or () if name not in trace]
+        if unknown:
+            raise ValueError(
+                f"Predictive: return_sites names {unknown}, which the model does not have when "
+                f"called so; its sites are {sites}"
+            )
+        ignored = [name for name in self.draws.values if name not in trace]
+        if ignored:
+            warnings.warn(
+                f"Predictive: posterior_samples names {ignored}, which are no sites of the model "
+                f"when called so and are ignored; its sites are {sites}",
+                stacklevel=2,
+            )
+
+
+def _where(model: Model, values: Mapping[str, Any]) -> str:
+    shapes = {name: jnp.shape(value) for name, value in values.items()}
+    return (
+        f"This happened while predicting with the model {getattr(model, '__name__', repr(model))} "
+        f"at one draw of sites of the shapes {shapes}."
+    )
+
+
+def _check_shapes(trace: Trace, values: Mapping[str, Any]) -> None:
+    """Refuse values that a site took by broadcasting: they come from another model or plate."""
+    for name in values.keys() & trace.keys():
+        site = trace[name]
+        if site["type"] != "sample":
+            continue
+        fn: Any = site["fn"]
+        shape = (*site["kwargs"]["sample_shape"], *fn.batch_shape, *fn.event_shape)
+        if jnp.shape(site["value"]) != shape:
+            raise ValueError(
+                f"Predictive: a posterior draw of site {name!r} has shape "
+                f"{jnp.shape(site['value'])}, but the site has shape {shape} in the model as it is "
+                "called now. Leave it out of posterior_samples to have it drawn anew, or see "
+                "whether batch_ndims is right"
+            )
+
+
+def _checked_names(return_sites: Sequence[str] | None) -> Sequence[str] | None:
+    if isinstance(return_sites, str) and return_sites != "":
+        raise TypeError(
+            f"Predictive: return_sites is a list of site names, got {return_sites!r}: write "
+            f"[{return_sites!r}]"
+        )
+    if return_sites is None or return_sites == "":
+        return return_sites
+    # NumPyro's way to ask for nothing, a list of the empty name, stays possible.
+    return [name for name in return_sites if name != ""]
+
+
+def _conditions(condition: bool | None, exclude: bool | None) -> bool:
+    if condition is not None and exclude is not None and condition == exclude:
+        raise ValueError(
+            f"Predictive: condition_deterministic={condition} contradicts "
+            f"exclude_deterministic={exclude}; give one of them"
+        )
+    if condition is None and exclude is not None:
+        condition = not exclude
+    return bool(condition)
+
+
+def _check_key(rng_key: Any) -> None:
+    dtype = getattr(rng_key, "dtype", None)
+    typed = dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+    dims = 0 if typed else 1
+    if dtype is None or not (typed or dtype == jnp.uint32) or rng_key.ndim != dims:
+        what = repr(rng_key) if dtype is None else f"an array {rng_key.shape} of {dtype}"
+        raise TypeError(
+            f"Predictive: the first argument is one random key, such as jax.random.key(0), got "
+            f"{what}"
+        )
