@@ -209,7 +209,7 @@ def test_legacy_keys_serve():
 def test_progress_shows_only_where_it_takes_long(slopes, capsys, monkeypatch):
     Predictive(model, {"slope": slopes}, batch_size=100)(KEY, X)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sojourn_infer.per_draw.PATIENCE", -1.0)
+    monkeypatch.setattr("sojourn_infer.per_draw.PATIENCE", 0.0)
     Predictive(model, {"slope": slopes}, batch_size=100)(KEY, X)
     assert "2500/2500" in capsys.readouterr().err
     Predictive(model, {"slope": slopes}, batch_size=100, progress_bar=False)(KEY, X)

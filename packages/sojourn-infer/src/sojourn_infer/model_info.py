@@ -17,8 +17,8 @@ from jax.flatten_util import ravel_pytree
 from sojourn_hmc.arguments import Arguments, Structure
 from sojourn_hmc.bad_start import describe_bad_start
 from sojourn_hmc.differentiate import value_and_gradient
-from sojourn_hmc.engine import with_fallback
 from sojourn_hmc.start import MAX_ATTEMPTS, find_start, flattening, is_finite
+from sojourn_infer.data import with_data
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.recorded import Recorded
 from sojourn_infer.sites import Model, only_latent
@@ -142,7 +142,7 @@ def initialize_model(
     def run(arguments: Arguments) -> tuple[tuple[ParamInfo, jax.Array], Recorded]:
         return jax.jit(_program(settings, arguments.structure, True))(rng_key, arguments.data)
 
-    (info, valid), recorded = with_fallback((model_args, kwargs), run)
+    (info, valid), recorded = with_data(model_args, kwargs, run)
     _check_valid(target, info, valid, model_args, kwargs)
 
     def potential_of(*args: Any, **kwargs: Any) -> Callable[[dict[str, Any]], jax.Array]:
@@ -197,7 +197,7 @@ def find_valid_initial_params(
     def run(arguments: Arguments) -> tuple[ParamInfo, jax.Array]:
         return jax.jit(_program(settings, arguments.structure, False))(rng_key, arguments.data)
 
-    return with_fallback((model_args, kwargs), run)
+    return with_data(model_args, kwargs, run)
 
 
 def _program(settings: _Start, structure: Structure, with_trace: bool) -> Callable[..., Any]:

@@ -6,7 +6,6 @@ its draws count, and what it returns moves to host memory before the next block 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,9 +15,8 @@ import numpy as np
 from jax import lax
 
 from sojourn_hmc.arguments import Arguments
-from sojourn_hmc.engine import with_fallback
 from sojourn_hmc.program import num_bytes, shape_of
-from sojourn_hmc.progress import Progress, Silent, display
+from sojourn_infer.data import with_data
 from sojourn_infer.draw_batch import DrawBatch
 
 BLOCK_BYTES = 1 << 24
@@ -126,7 +124,7 @@ class PerDraw:
                 return self._inside(batch, key, arguments)
             return self._in_blocks(batch, key, arguments)
 
-        return with_fallback((args, kwargs), run)
+        return with_data(args, kwargs, run)
 
     def _one(self, arguments: Arguments) -> Callable[[dict[str, Any], Any, Any, tuple], Any]:
         """Return the function of a draw's values, its index, the key and data."""
@@ -154,8 +152,7 @@ class PerDraw:
 
     def _in_blocks(self, batch: DrawBatch, key: Any, arguments: Arguments) -> Any:
         block = self._find(batch, key, arguments)
-        shown = _LateDisplay(batch.num_draws, self.settings.progress)
-        parts = []
+        shown, parts = None, []
         for first in range(0, max(batch.num_draws, 1), block.size):
             last = min(first + block.size, batch.num_draws)
             rows = jax.tree.map(
@@ -166,8 +163,10 @@ class PerDraw:
             if batch.batch_shape == (block.size,):
                 return results
             parts.append(jax.tree.map(lambda leaf, n=last - first: np.asarray(leaf)[:n], results))
-            shown.tell(last)
-        shown.close()
+            shown = shown or _late_bar(batch.num_draws, self.settings.progress)
+            shown.update(last - first)
+        if shown is not None:
+            shown.close()
         return jax.tree.map(lambda *pieces: _joined(pieces, batch.batch_shape), *parts)
 
     def _find(self, batch: DrawBatch, key: Any, arguments: Arguments) -> _Block:
@@ -211,30 +210,12 @@ def _one_by_one(one: Callable[..., Any], result: Any, size: int) -> Callable[...
     return compute
 
 
-class _LateDisplay:
-    """Progress that shows itself only when a run takes long; compiling does not count."""
+def _late_bar(total: int, enabled: bool) -> Any:
+    """A bar that shows itself only when the draws take long; compiling does not count."""
+    # Imported late: it looks for a notebook, which a short run should not pay for.
+    from tqdm.auto import tqdm
 
-    def __init__(self, total: int, enabled: bool):
-        self.total = total
-        self.enabled = enabled
-        self.shown: Progress = Silent()
-        self.told = 0
-        self.begin: float | None = None
-
-    def tell(self, done: int) -> None:
-        """Take note of how many draws are done."""
-        if self.begin is None:
-            self.begin = time.monotonic()
-        late = time.monotonic() - self.begin > PATIENCE
-        if self.enabled and late and isinstance(self.shown, Silent):
-            self.shown = display(self.total, True)
-        if not isinstance(self.shown, Silent):
-            self.shown.advance(done - self.told, "predict", lambda: "")
-            self.told = done
-
-    def close(self) -> None:
-        """Finish the display, if there is one."""
-        self.shown.close()
+    return tqdm(total=total, delay=PATIENCE, disable=not enabled, desc="predict", unit="draw")
 
 
 def _filled(rows: np.ndarray, size: int) -> np.ndarray:
