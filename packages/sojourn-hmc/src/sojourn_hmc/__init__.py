@@ -4,6 +4,7 @@ from sojourn_hmc._version import __version__
 from sojourn_hmc.adaptation.saved import Adaptation
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
 from sojourn_hmc.barker import BarkerMH, BarkerMHState
+from sojourn_hmc.checkpoint import CheckpointError
 from sojourn_hmc.diagnostics import (
     SamplingWarning,
     autocorrelation,
@@ -40,6 +41,7 @@ from sojourn_hmc.nuts import NUTS
 from sojourn_hmc.sa import SA, SAAdaptState, SAState
 from sojourn_hmc.target import ModelBased, Potential, PotentialTarget, Setup, Target
 from sojourn_hmc.target_kernel import TargetKernel
+from sojourn_hmc.view import RunView
 
 __all__ = [
     "HMC",
@@ -49,6 +51,7 @@ __all__ = [
     "Adaptation",
     "BarkerMH",
     "BarkerMHState",
+    "CheckpointError",
     "HMCAdaptState",
     "HMCState",
     "HamiltonianKernel",
@@ -59,6 +62,7 @@ __all__ = [
     "Observation",
     "Potential",
     "PotentialTarget",
+    "RunView",
     "SAAdaptState",
     "SAState",
     "SamplingWarning",

@@ -45,6 +45,21 @@ class Memory:
 
         jax.tree.map(copy, self._fields, rows)
 
+    @property
+    def num_leaves(self) -> int:
+        """Number of arrays that the fields are made of."""
+        return len(jax.tree.leaves(self._fields))
+
+    def between(self, chains: tuple[int, ...], first: int, last: int) -> list[np.ndarray]:
+        """The arrays of the fields, of some chains and of draws from ``first`` up to ``last``."""
+        return [field[list(chains), first:last] for field in jax.tree.leaves(self._fields)]
+
+    def put(self, chains: tuple[int, ...], first: int, leaves: list[np.ndarray]) -> None:
+        """Put back what `between` gave."""
+        for field, leaf in zip(jax.tree.leaves(self._fields), leaves, strict=True):
+            values = leaf.view(field.dtype) if leaf.dtype.kind == "V" else leaf
+            field[list(chains), first : first + values.shape[1]] = values
+
     def first(self, num_draws: int) -> Any:
         """The fields of the first ``num_draws`` draws of every chain, ``(chains, draws, ...)``."""
         return jax.tree.map(lambda field: field[:, :num_draws], self._fields)

@@ -92,7 +92,7 @@ class Job(NamedTuple):
     def start(
         self, keys: jax.Array, num_warmup: np.ndarray, init_params: Any, params_per_chain: bool
     ) -> Start:
-        """Trace, and begin to compile, what makes the first state of every lane."""
+        """Trace what makes the first state of every lane."""
         try:
             given = split((num_warmup, init_params))
             return self._start(keys, given, params_per_chain)
@@ -130,7 +130,6 @@ class Job(NamedTuple):
         if self.fields.excluded:
             values = jax.eval_shape(self._constrain, sample, self.arguments.data)
             self.fields.check_excluded(values)
-        program.start_compiling()
         return Start(program, [(lane, *shared) for lane in lanes])
 
     def engine(self, state: Any) -> Engine:

@@ -1,5 +1,7 @@
 """Which parts of a kernel's state a run collects, named with dots: ``"adapt_state.step_size"``."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -26,6 +28,10 @@ class Fields(NamedTuple):
     def select(self, state: Any) -> tuple:
         """Pick the values of the fields out of a state."""
         return tuple(_follow(state, name) for name in self.names)
+
+    def shown(self) -> Fields:
+        """The fields without the hidden ones."""
+        return Fields(tuple(n for n in self.names if n not in self.hidden), self.excluded)
 
     def check_excluded(self, samples: Any) -> None:
         """Raise a ValueError that names a site which ``samples`` do not have to leave out."""

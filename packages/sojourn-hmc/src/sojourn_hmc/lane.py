@@ -44,13 +44,13 @@ class Lane:
     ----------
     chains : tuple of int
         Their indices.
-    state : pytree
-        Their state, with a leading axis if the lane is batched.
+    reached : Reached
+        Where they are.
     """
 
-    def __init__(self, chains: tuple[int, ...], state: Any):
+    def __init__(self, chains: tuple[int, ...], reached: Reached):
         self.chains = chains
-        self.reached = Reached(state, 0, 0)
+        self.reached = reached
         self.chunk = FIRST_CHUNK
         self.working: Future[None] | None = None
 
@@ -68,10 +68,6 @@ class Lane:
     def kept(self) -> int:
         """Draws of the phase that are in their store."""
         return self.reached.kept
-
-    def begin_phase(self) -> None:
-        """Count transitions and draws from zero."""
-        self.reached = Reached(self.state, 0, 0)
 
     def chain_states(self, batched: bool) -> list[Any]:
         """The state of each chain, on the host, to be looked at; keys of a batch stay together."""

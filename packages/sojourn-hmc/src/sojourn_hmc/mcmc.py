@@ -5,23 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from numbers import Integral
+from os import PathLike
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from sojourn_hmc.arguments import Arguments
+from sojourn_hmc.checkpoint import Checkpoint
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import present
 from sojourn_hmc.driver import Phase
-from sojourn_hmc.engine import Engine, Job, with_fallback
 from sojourn_hmc.fields import Fields, choose_fields
-from sojourn_hmc.given import check_keys, one_start, states_to_continue
+from sojourn_hmc.given import check_keys, one_start
 from sojourn_hmc.inline import Recipe, is_traced, run_inline
 from sojourn_hmc.kernel import MCMCKernel
-from sojourn_hmc.lane import map_on_host, part
-from sojourn_hmc.placement import METHODS, Placement, Transform, place
+from sojourn_hmc.lane import map_on_host
+from sojourn_hmc.placement import METHODS, Placement, Transform
+from sojourn_hmc.prepare import Request, prepare
 from sojourn_hmc.progress import display
 from sojourn_hmc.results import Results, problems, results
 from sojourn_hmc.run import Run
@@ -155,6 +156,7 @@ class MCMC:
         self._post_warmup_state: PyTree = None
         self._last_state: PyTree = None
         self._run: Run | None = None
+        self._keeper: Checkpoint | None = None
         self._results = Results()
 
     def run(
@@ -165,6 +167,8 @@ class MCMC:
         init_params: PyTree = None,
         callback: Watcher | None = None,
         stop_when: Watcher | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
         **kwargs: Any,
     ) -> None:
         """Run the warmup, unless `post_warmup_state` is set, and collect samples.
@@ -188,11 +192,20 @@ class MCMC:
         stop_when : Callable, optional
             Called as ``callback`` is: the run ends once it gives something true. Rules such as
             `EffectiveSampleSize` and `WallTime` can be combined with ``&`` and ``|``.
+        checkpoint : path, optional
+            A directory that keeps the run. If it holds one already, the run goes on from there:
+            the same call in a new process, after whatever ended the old one, gives the draws of a
+            run that was never broken off. A larger ``num_samples`` makes a finished run longer.
+        checkpoint_every : float
+            Seconds between two checkpoints; there is one at the end of a run, too. With 0 there is
+            one after each chunk.
 
         Raises
         ------
         ValueError
             If the input cannot be sampled: before anything compiles where it can be known then.
+        CheckpointError
+            If the checkpoint is of another run, of an unknown format, or damaged.
 
         Notes
         -----
@@ -205,10 +218,11 @@ class MCMC:
         # num_samples // thinning draws are kept, counted back from the last one.
         first_kept = self.num_samples % self.thinning + self.thinning - 1
         sampling = Phase("sample", self.num_samples, first_kept, self.thinning)
-        phases = [sampling]
+        phases: tuple[Phase, ...] = (sampling,)
         if self._post_warmup_state is None and self.num_warmup > 0:
-            phases = [Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling]
-        if self._begin(rng_key, phases, args, kwargs, extra_fields, init_params):
+            phases = (Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling)
+        request = self._request(rng_key, phases, args, kwargs, extra_fields, init_params)
+        if self._start(request, checkpoint, checkpoint_every):
             self._draw(callback, stop_when)
 
     def resume(self, *, callback: Watcher | None = None, stop_when: Watcher | None = None) -> None:
@@ -260,7 +274,8 @@ class MCMC:
         self._post_warmup_state = None
         first_kept = 0 if collect_warmup else self.num_warmup
         phase = Phase("warmup", self.num_warmup, first_kept, 1)
-        if self._begin(rng_key, [phase], args, kwargs, extra_fields, init_params):
+        request = self._request(rng_key, (phase,), args, kwargs, extra_fields, init_params)
+        if self._start(request):
             self._draw(None, None)
         self._post_warmup_state = self.last_state
 
@@ -337,58 +352,57 @@ class MCMC:
 
     def __getstate__(self) -> dict:
         """Pickle states and results; a run that is not complete cannot be resumed elsewhere."""
-        return {**vars(self), "_run": None, "_last_state": self.last_state}
+        return {**vars(self), "_run": None, "_keeper": None, "_last_state": self.last_state}
 
-    def _begin(
+    def _request(
         self,
         rng_key: jax.Array,
-        phases: list[Phase],
+        phases: tuple[Phase, ...],
         args: tuple,
         kwargs: dict,
         extra_fields: Iterable[str],
         init_params: PyTree,
-    ) -> bool:
+    ) -> Request:
+        """Check what is asked for, as far as that needs no trace."""
+        return Request(
+            self.sampler,
+            choose_fields(self.sampler, extra_fields, watch=self.report),
+            self.postprocess_fn,
+            self.num_chains,
+            self.chain_method,
+            phases,
+            self.num_warmup,
+            self.progress_rate,
+            check_keys(rng_key, self.num_chains),
+            args,
+            kwargs,
+            init_params,
+            self._post_warmup_state,
+        )
+
+    def _start(self, request: Request, path: Any = None, every: float = 0.0) -> bool:
         """Make ready for a run; False if it was traced into an outer function and is over."""
-        kernel = self.sampler
-        keys = check_keys(rng_key, self.num_chains)
-        if is_traced(kernel, (keys, args, kwargs, init_params, self._post_warmup_state)):
-            self._trace(keys, phases, args, kwargs, extra_fields, init_params)
+        inputs = (request.keys, request.args, request.kwargs, request.init_params, request.states)
+        if is_traced(self.sampler, inputs):
+            self._trace(request)
             return False
-        fields = choose_fields(kernel, extra_fields, watch=self.report)
-        kernel.check(args, kwargs, self._one_start(init_params))
-        placement = place(self.chain_method, self.num_chains, (args, kwargs))
-
-        def begin(arguments: Arguments) -> tuple[Job, list[Any], Engine]:
-            job = Job(kernel, arguments, fields, placement, self.postprocess_fn)
-            if self._post_warmup_state is None:
-                num_warmup = np.asarray(self.num_warmup, np.int32)
-                several = init_params is not None and self.num_chains > 1
-                start = job.start(keys, num_warmup, init_params, several)
-                # The engine is traced and compiled while the start compiles.
-                engine = job.engine(start.program.out_shape)
-                return job, start.states(), engine
-            together = states_to_continue(self._post_warmup_state, keys, self.num_chains)
-            states = part(together, placement)
-            return job, states, job.engine(states[0])
-
-        job, states, engine = with_fallback((args, kwargs), placement, begin)
-        run = Run(job, engine, states, phases, self.progress_rate)
-        for lane in run.lanes:
-            for state in lane.chain_states(placement.batched):
-                kernel.check_start(state, args, kwargs)
-        self.placement, self._run, self._last_state = placement, run, None
+        self.sampler.check(request.args, request.kwargs, self._one_start(request.init_params))
+        self._run, self._keeper = prepare(request, path, every)
+        self.placement, self._last_state = self._run.job.placement, None
         self._results, self.ended_by = Results(), "nothing yet"
         return True
 
     def _draw(self, callback: Watcher | None, stop_when: Watcher | None) -> None:
         """Go on with the run until it is complete, or something ends it."""
-        run = self._run
+        run, keeper = self._run, self._keeper
         assert run is not None
         view = RunView(run)
         shown = display(run, self.progress_bar)
 
         def between() -> str | None:
             shown.show(run)
+            if keeper is not None:
+                keeper.save_if_due(run)
             if callback is not None:
                 callback(view)
             if stop_when is not None and stop_when(view):
@@ -401,6 +415,8 @@ class MCMC:
             shown.close()
             self.ended_by = type(error).__name__
             self._collect(run)
+            if keeper is not None:
+                keeper.save_after(error, run)
             warnings.warn(
                 f"the run was broken off by {self.ended_by}; {self._what_there_is(run)}, and "
                 "resume() goes on",
@@ -410,6 +426,8 @@ class MCMC:
             raise
         shown.close()
         self._collect(run)
+        if keeper is not None:
+            keeper.save(run)
         if self.report and run.phase.name == "sample" and run.num_draws > 0:
             text = problems(self.sampler, run.job.fields, run.fields(), self._results)
             if text:
@@ -428,31 +446,23 @@ class MCMC:
             return f"there are no draws after {run.num_done} of {run.num_planned} transitions"
         return f"get_samples() gives the {run.num_draws} draws that every chain has completed"
 
-    def _trace(
-        self,
-        keys: jax.Array,
-        phases: list[Phase],
-        args: tuple,
-        kwargs: dict,
-        extra_fields: Iterable[str],
-        init_params: PyTree,
-    ) -> None:
+    def _trace(self, request: Request) -> None:
         """Run inside the trace of an outer function; see `sojourn_hmc.inline`."""
         if self.progress_bar:
             raise ValueError(
                 "MCMC.run is being traced, by an outer jax.jit, vmap or shard_map, where no "
                 "progress can be shown: make MCMC(..., progress_bar=False)"
             )
-        fields = choose_fields(self.sampler, extra_fields)
+        fields = request.fields.shown()
         # A check reads shapes and types of a start: any numbers will do for traced ones.
         start = jax.tree.map(
             lambda leaf: (
                 np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.core.Tracer) else leaf
             ),
-            self._one_start(init_params),
+            self._one_start(request.init_params),
         )
-        self.sampler.check(args, kwargs, start)
-        states = self._post_warmup_state
+        self.sampler.check(request.args, request.kwargs, start)
+        states = request.states
         if states is not None and self.num_chains == 1:
             states = jax.tree.map(lambda leaf: leaf[None], states)
         recipe = Recipe(
@@ -462,9 +472,11 @@ class MCMC:
             self.num_chains,
             "sequential" if isinstance(self.chain_method, Mesh) else self.chain_method,
             self.num_warmup,
-            phases,
+            request.phases,
         )
-        outcome = run_inline(recipe, keys, args, kwargs, init_params, states)
+        outcome = run_inline(
+            recipe, request.keys, request.args, request.kwargs, request.init_params, states
+        )
         chains = tuple(range(self.num_chains))
         self.placement = Placement((chains,), 1, True, f"{self.num_chains} chains inside a trace")
         self._run, self.ended_by = None, None

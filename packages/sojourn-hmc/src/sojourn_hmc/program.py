@@ -48,6 +48,10 @@ class Program:
             compiler.shutdown(wait=False)
         return self
 
+    def text(self) -> str:
+        """What is compiled, as text: equal for equal programs, in other processes too."""
+        return self._lowered.as_text()
+
     def __call__(self, *arguments: Any) -> Any:
         """Run the program on arguments of the shapes that it was made for."""
         if self._compiled is None:

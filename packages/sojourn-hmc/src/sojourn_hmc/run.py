@@ -13,7 +13,7 @@ import jax
 from sojourn_hmc.draws import Memory, constrain
 from sojourn_hmc.driver import Phase, drive
 from sojourn_hmc.engine import Engine, Job
-from sojourn_hmc.lane import Lane, join, map_on_host
+from sojourn_hmc.lane import Lane, Reached, join, map_on_host
 
 
 class Run:
@@ -25,8 +25,8 @@ class Run:
         What is run.
     engine : Engine
         What advances its lanes.
-    states : sequence of pytree
-        Where its lanes begin.
+    lane_shape : pytree
+        Shapes of the state of a lane.
     phases : sequence of Phase
         What it does, one after the other; the draws of the last are what it is for.
     longest_chunk : int, optional
@@ -34,6 +34,8 @@ class Run:
 
     Attributes
     ----------
+    chain_shape : pytree
+        Shapes of the state of a chain.
     lanes : list of Lane
         How far its lanes are.
     phase_number : int
@@ -44,7 +46,7 @@ class Run:
         self,
         job: Job,
         engine: Engine,
-        states: Sequence[Any],
+        lane_shape: Any,
         phases: Sequence[Phase],
         longest_chunk: int | None = None,
     ):
@@ -52,15 +54,17 @@ class Run:
         self.engine = engine
         self.phases = tuple(phases)
         self.longest_chunk = longest_chunk
-        self.lanes = [
-            Lane(chains, state) for chains, state in zip(job.placement.lanes, states, strict=True)
-        ]
-        self.begin_phase(0)
+        skip = 1 if job.placement.batched else 0
+        self.chain_shape = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape[skip:], leaf.dtype), lane_shape
+        )
+        self.lanes: list[Lane] = []
+        self.phase_number = 0
 
     @property
     def num_chains(self) -> int:
         """Number of chains."""
-        return sum(len(lane.chains) for lane in self.lanes)
+        return sum(len(chains) for chains in self.job.placement.lanes)
 
     @property
     def phase(self) -> Phase:
@@ -90,17 +94,23 @@ class Run:
         at_last = self.phase_number == len(self.phases) - 1
         return at_last and all(lane.done >= self.phase.num_transitions for lane in self.lanes)
 
-    def begin_phase(self, number: int) -> None:
-        """Begin a phase with no draws."""
-        self.phase_number = number
+    def stand_at(self, phase_number: int, reached: Sequence[Reached]) -> None:
+        """Put every lane where it is to go on from, in a phase whose draws are still to come."""
+        self.lanes = [
+            Lane(chains, place)
+            for chains, place in zip(self.job.placement.lanes, reached, strict=True)
+        ]
+        self.begin_phase(phase_number)
+
+    def begin_phase(self, phase_number: int) -> None:
+        """Make room for the draws of a phase."""
+        self.phase_number = phase_number
         self.draws = Memory(
             self.num_chains,
             self.phase.num_kept(),
             self.engine.sample_shape,
             self.job.placement.batched,
         )
-        for lane in self.lanes:
-            lane.begin_phase()
 
     def go_on(self, between: Callable[[], str | None]) -> str | None:
         """Run to the end of the last phase.
@@ -130,6 +140,8 @@ class Run:
                 return reason
             if self.phase_number == len(self.phases) - 1:
                 return None
+            for lane in self.lanes:
+                lane.reached = Reached(lane.state, 0, 0)
             self.begin_phase(self.phase_number + 1)
 
     def states(self) -> Any:

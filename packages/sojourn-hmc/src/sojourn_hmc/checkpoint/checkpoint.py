@@ -1,0 +1,207 @@
+"""A checkpoint directory: the states of all chains, and the draws so far in segments.
+
+``header.json`` names what counts; it is replaced last, at once. Other files are written once under
+new names. So a process that is killed at any instant leaves the checkpoint before or the one after.
+A checkpoint costs the states and the draws since the one before, however many came earlier.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from sojourn_hmc._version import __version__
+from sojourn_hmc.checkpoint import files
+from sojourn_hmc.checkpoint.files import CheckpointError
+from sojourn_hmc.checkpoint.fingerprint import compare
+from sojourn_hmc.checkpoint.states import Leaf, decode, encode
+from sojourn_hmc.lane import Reached, join, part
+from sojourn_hmc.run import Run
+
+FORMAT, VERSION = "sojourn checkpoint", 1
+HEADER = "header.json"
+
+
+def exists(path: Any) -> bool:
+    """Whether there is a run to go on with; raise a CheckpointError if there cannot be one."""
+    for place in (Path(path), directory_of(path)):
+        if place.exists() and not place.is_dir():
+            raise CheckpointError(f"checkpoint={str(path)!r} is a file: give a directory")
+    return (directory_of(path) / HEADER).exists()
+
+
+def directory_of(path: Any) -> Path:
+    """Where this process keeps its chains: each of several has a directory of its own."""
+    several = jax.process_count() > 1
+    return Path(path) / f"process-{jax.process_index()}" if several else Path(path)
+
+
+class Checkpoint:
+    """Keeps a run on disk.
+
+    Parameters
+    ----------
+    path : path
+        A directory; made if it is missing.
+    every : float
+        Seconds between two checkpoints; 0 makes one after each chunk.
+    fingerprint : dict
+        What makes the run this one.
+
+    """
+
+    def __init__(self, path: Any, every: float, fingerprint: dict[str, Any]):
+        self.path = directory_of(path)
+        self._every = every
+        self._fingerprint = fingerprint
+        self._last_time = time.monotonic()
+        self._number = 0
+        self._begin_phase(0, [])
+
+    def _begin_phase(self, phase_number: int, saved: list[int]) -> None:
+        self._phase_number = phase_number
+        self._saved = saved
+        self._num_segments = 0
+        self._segments_digest = ""
+
+    def save_if_due(self, run: Run) -> None:
+        """Save, if that is long enough ago."""
+        if time.monotonic() - self._last_time >= self._every:
+            self.save(run)
+
+    def save(self, run: Run) -> None:
+        """Write where the run is; an error of the disk leaves the checkpoint before."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        # Other lanes go on meanwhile: each is saved where it is now.
+        reached = [lane.reached for lane in run.lanes]
+        if run.phase_number != self._phase_number or not self._saved:
+            self._begin_phase(run.phase_number, [0] * len(reached))
+        number = self._number + 1
+        num_segments, segments_digest = self._save_draws(run, [lane.kept for lane in reached])
+        placement = run.job.placement
+        states = join([lane.state for lane in reached], placement.batched, run.num_chains)
+        state_file = self.path / f"state-{number:06d}.npz"
+        arrays, leaves = encode(states)
+        state_digest = files.write(state_file, files.pack(arrays))
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "sojourn_hmc": __version__,
+            "fingerprint": self._fingerprint,
+            "number": number,
+            "phase": self._phase_number,
+            "done": [lane.done for lane in reached],
+            "kept": [lane.kept for lane in reached],
+            "state": {
+                "file": state_file.name,
+                "sha256": state_digest,
+                "leaves": leaves,
+            },
+            "draws": {"segments": num_segments, "sha256": segments_digest},
+        }
+        files.write(self.path / HEADER, files.seal(header))
+        # From here on the new checkpoint is the one that counts.
+        self._number, self._saved = number, [lane.kept for lane in reached]
+        self._num_segments, self._segments_digest = num_segments, segments_digest
+        self._remove_unnamed()
+        self._last_time = time.monotonic()
+
+    def save_after(self, error: BaseException, run: Run) -> None:
+        """Save what there is when a run breaks off; a failure is noted with what broke it off."""
+        try:
+            self.save(run)
+        except OSError as failure:
+            error.add_note(f"the checkpoint {self.path} is older than this: {failure}")
+
+    def _save_draws(self, run: Run, kept: list[int]) -> tuple[int, str]:
+        """Write draws that no segment has; give the segments' number and digest."""
+        if kept == self._saved:
+            return self._num_segments, self._segments_digest
+        arrays = {}
+        for n, lane in enumerate(run.lanes):
+            rows = run.draws.between(lane.chains, self._saved[n], kept[n])
+            for m, leaf in enumerate(jax.tree.leaves(rows)):
+                arrays[f"{n}.{m}"] = leaf
+        segment = self._segment(self._num_segments)
+        written = files.write(segment, files.pack(arrays))
+        return self._num_segments + 1, _fold(self._segments_digest, written)
+
+    def _segment(self, number: int) -> Path:
+        return self.path / f"draws-{self._phase_number}-{number:06d}.npz"
+
+    def _remove_unnamed(self) -> None:
+        """Remove files of earlier checkpoints, and what an interrupted write left behind."""
+        for file in self.path.glob("state-*.npz"):
+            if file.name != f"state-{self._number:06d}.npz":
+                file.unlink()
+        for file in self.path.glob("draws-*.npz"):
+            if not file.name.startswith(f"draws-{self._phase_number}-"):
+                file.unlink()
+
+    def restore(self, run: Run) -> None:
+        """Take a run to where the checkpoint is.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint is of another run or format, or if a file of it is damaged. The run
+            must not be used then.
+        """
+        path = self.path / HEADER
+        header = files.unseal(files.read(path), path)
+        if header.get("format") != FORMAT or header.get("version") != VERSION:
+            raise CheckpointError(
+                f"{path} has format {header.get('format')!r}, version {header.get('version')!r}; "
+                f"this version of sojourn_hmc reads {FORMAT!r}, version {VERSION}"
+            )
+        compare(header["fingerprint"], self._fingerprint, self.path)
+        self._begin_phase(header["phase"], header["kept"])
+        self._number = header["number"]
+        self._num_segments = header["draws"]["segments"]
+        self._segments_digest = header["draws"]["sha256"]
+        phase = run.phases[header["phase"]]
+        if max(header["done"]) > phase.num_transitions:
+            raise CheckpointError(
+                f"the checkpoint {self.path} has made {max(header['done'])} transitions of the "
+                f"{phase.num_transitions} that the run is to have: give num_samples that is not "
+                "smaller, or another path"
+            )
+        states = self._read_states(header["state"], run)
+        reached = [
+            Reached(*entry) for entry in zip(states, header["done"], header["kept"], strict=True)
+        ]
+        run.stand_at(header["phase"], reached)
+        self._read_draws(run)
+
+    def _read_states(self, saved: dict[str, Any], run: Run) -> list[Any]:
+        path = self.path / saved["file"]
+        arrays = files.unpack(files.read(path, saved["sha256"]), path)
+        leaves = [Leaf(*leaf) for leaf in saved["leaves"]]
+        states = decode(arrays, leaves, run.chain_shape, run.num_chains, path)
+        return part(states, run.job.placement._replace(first_chain=0))  # chains of this process
+
+    def _read_draws(self, run: Run) -> None:
+        paths = [self._segment(number) for number in range(self._num_segments)]
+        total = ""
+        for path in paths:
+            total = _fold(total, files.digest(files.read(path)))
+        if total != self._segments_digest:
+            raise CheckpointError(
+                f"the draws in the checkpoint {self.path} are damaged: their content is not what "
+                "was written. Restore the directory from a copy, or remove it to start anew"
+            )
+        first = [0] * len(run.lanes)
+        for path in paths:
+            arrays = files.unpack(files.read(path), path)
+            for n, lane in enumerate(run.lanes):
+                leaves = [arrays[f"{n}.{m}"] for m in range(run.draws.num_leaves)]
+                run.draws.put(lane.chains, first[n], leaves)
+                first[n] += leaves[0].shape[1] if leaves else 0
+
+
+def _fold(total: str, digest: str) -> str:
+    """Digest of segments, one more than ``total`` is of."""
+    return files.digest(total.encode(), digest.encode())

@@ -1,0 +1,294 @@
+"""A run on disk: whatever ends a process, the next one goes on to the same draws."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sojourn_hmc import HMC, MCMC, NUTS, SA, BarkerMH, CheckpointError, SamplingWarning
+
+KEY = jax.random.key(3)
+METHODS = ["parallel", "sequential", "vectorized"]
+
+
+def potential(z):
+    return jnp.sum(jnp.exp(z["x"]) - z["x"])
+
+
+def starts(num_chains):
+    shape = (num_chains, 2) if num_chains > 1 else (2,)
+    return {"x": np.zeros(shape, np.float32)}
+
+
+SHARED = NUTS(potential_fn=potential)
+
+
+def make(num_chains=2, kernel=SHARED, **settings):
+    settings = {"num_warmup": 60, "num_samples": 90, "progress_bar": False, "report": False} | (
+        settings
+    )
+    return MCMC(kernel, num_chains=num_chains, **settings)
+
+
+def run(mcmc, path=None, **options):
+    options = {"init_params": starts(mcmc.num_chains), "extra_fields": ("energy",)} | options
+    options.setdefault("rng_key", KEY)
+    mcmc.run(options.pop("rng_key"), checkpoint=path, checkpoint_every=0.0, **options)
+    return mcmc
+
+
+def everything(mcmc):
+    samples, fields = mcmc.get_samples(True), mcmc.get_extra_fields(True)
+    return jax.tree.map(np.asarray, [samples, fields])
+
+
+def assert_same(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+class Gone(Exception):
+    """Stands for whatever ends a process."""
+
+
+def broken_off(mcmc, path, phase, chunks, **options):
+    """Run until some chunks of a phase are done."""
+    left = iter(range(chunks))
+
+    def callback(view):
+        if view.phase == phase and next(left, None) is None:
+            raise Gone
+
+    with pytest.warns(SamplingWarning, match="broken off"), pytest.raises(Gone):
+        run(mcmc, path, callback=callback, **options)
+    return mcmc
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return {method: everything(run(make(chain_method=method))) for method in METHODS}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("phase", ["warmup", "sample"])
+def test_a_run_goes_on_in_another_object(method, phase, reference, tmp_path):
+    broken_off(make(chain_method=method, progress_rate=20), tmp_path, phase, 1)
+    assert_same(everything(run(make(chain_method=method), tmp_path)), reference[method])
+
+
+def test_many_breaks_in_a_row(reference, tmp_path):
+    for phase, chunks in [("warmup", 2), ("warmup", 3), ("sample", 0), ("sample", 2)]:
+        broken_off(make(progress_rate=7), tmp_path, phase, chunks)
+    assert_same(everything(run(make(), tmp_path)), reference["parallel"])
+    # A finished run is read back, and nothing is drawn.
+    seen = []
+    again = run(make(), tmp_path, callback=seen.append)
+    assert not seen and again.is_complete
+    assert_same(everything(again), reference["parallel"])
+    assert again.last_state.i.tolist() == [150, 150]
+
+
+@pytest.mark.parametrize("thinning", [1, 3])
+def test_a_finished_run_can_be_made_longer(thinning, tmp_path):
+    run(make(num_samples=30, thinning=thinning), tmp_path)
+    longer = run(make(num_samples=90, thinning=thinning), tmp_path)
+    assert_same(everything(longer), everything(run(make(num_samples=90, thinning=thinning))))
+    with pytest.raises(CheckpointError, match=r"made 90 transitions of the 30"):
+        run(make(num_samples=30, thinning=thinning), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        HMC(potential_fn=potential, num_steps=3, dense_mass=True),
+        SA(potential_fn=potential, adapt_state_size=4),
+        BarkerMH(potential_fn=potential),
+    ],
+    ids=["hmc", "sa", "barker"],
+)
+def test_every_kernel_goes_on(kernel, tmp_path):
+    legacy = {"rng_key": jax.random.PRNGKey(5), "extra_fields": ()}
+    whole = everything(run(make(kernel=kernel), **legacy))
+    mcmc = make(kernel=kernel, progress_rate=25)
+    broken_off(mcmc, tmp_path, "warmup", 1, **legacy)
+    broken_off(mcmc, tmp_path, "sample", 1, **legacy)
+    again = run(make(kernel=kernel), tmp_path, **legacy)
+    assert_same(everything(again), whole)
+
+
+def test_a_run_from_given_states_goes_on(tmp_path):
+    warm = make(num_samples=60, progress_rate=10)
+    warm.warmup(KEY, init_params=starts(2))
+    broken_off(warm, tmp_path, "sample", 1)
+    other = make(num_samples=60)
+    other.post_warmup_state = warm.post_warmup_state
+    run(other, tmp_path)
+    assert_same(everything(other), everything(run(make(num_samples=60))))
+
+
+@pytest.fixture
+def half_way(tmp_path):
+    broken_off(make(progress_rate=20), tmp_path, "sample", 2)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "message"),
+    [
+        ({"num_warmup": 61}, {}, "differs in how chains start.*num_warmup or thinning"),
+        ({"num_chains": 3}, {}, "number of chains"),
+        ({"thinning": 2}, {}, "num_warmup or thinning"),
+        ({"kernel": NUTS(potential_fn=potential, max_tree_depth=3)}, {}, "setting of the kernel"),
+        ({"kernel": NUTS(potential_fn=lambda z: jnp.sum(z["x"] ** 2))}, {}, "differs in the model"),
+        ({"kernel": NUTS(potential_fn=potential, step_size=0.3)}, {}, "how chains start"),
+        ({}, {"rng_key": jax.random.key(4)}, r"differs in rng_key\. Call run\(\) as"),
+        ({}, {"extra_fields": ()}, "the collected fields"),
+        ({}, {"init_params": {"x": np.ones((2, 2), np.float32)}}, "init_params"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(settings, options, message, half_way):
+    before = {file.name: file.read_bytes() for file in half_way.iterdir()}
+    with pytest.raises(CheckpointError, match=message):
+        run(make(**settings), half_way, **options)
+    assert {file.name: file.read_bytes() for file in half_way.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["header.json", "state-*.npz", "draws-1-000000.npz"])
+@pytest.mark.parametrize("damage", ["changed", "truncated", "emptied", "removed"])
+def test_damaged_files_are_refused(name, damage, half_way):
+    (file,) = half_way.glob(name)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    if damage == "removed":
+        file.unlink()
+        if name == "header.json":  # nothing tells that there was a run: it begins anew
+            assert run(make(), half_way).is_complete
+            return
+    else:
+        kept = {"changed": len(content), "truncated": len(content) - 9, "emptied": 0}[damage]
+        file.write_bytes(content[:kept])
+    with pytest.raises(CheckpointError, match=r"damaged|cannot be read"):
+        run(make(), half_way)
+
+
+def test_a_header_of_another_version_or_hand_is_refused(half_way):
+    path = half_way / "header.json"
+    header = json.loads(path.read_text())
+    path.write_text(json.dumps({**header, "kept": [80, 80]}))
+    with pytest.raises(CheckpointError, match="damaged"):
+        run(make(), half_way)
+    from sojourn_hmc.checkpoint import files
+
+    header.pop("checksum")
+    path.write_bytes(files.seal({**header, "version": 99}))
+    with pytest.raises(CheckpointError, match="version 99; this version of sojourn_hmc reads"):
+        run(make(), half_way)
+
+
+def test_a_file_in_the_place_of_a_directory(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(CheckpointError, match="is a file: give a directory"):
+        run(make(), tmp_path / "taken")
+
+
+def test_a_full_disk_loses_no_draw(reference, tmp_path, monkeypatch):
+    from sojourn_hmc.checkpoint import files
+
+    write, left = files.write, iter(range(14))
+
+    def fails(path, content):
+        if next(left, None) is None:
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    mcmc = make(progress_rate=20)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", fails)
+        with pytest.warns(SamplingWarning), pytest.raises(OSError, match="No space") as caught:
+            run(mcmc, tmp_path)
+    assert "is older than this" in caught.value.__notes__[0]
+    mcmc.resume()
+    assert_same(everything(mcmc), reference["parallel"])
+    assert_same(everything(run(make(), tmp_path)), reference["parallel"])
+
+
+def test_a_checkpoint_costs_what_is_new(tmp_path):
+    """Segments hold the draws since the one before: their sizes do not grow."""
+    run(make(num_samples=4000, progress_rate=100), tmp_path)
+    sizes = [file.stat().st_size for file in sorted(tmp_path.glob("draws-1-*.npz"))]
+    assert len(sizes) > 30
+    assert max(sizes) < 3 * np.median(sizes)
+    assert len(list(tmp_path.glob("state-*.npz"))) == 1
+
+
+CHILD = """
+import sys
+import jax, jax.numpy as jnp, numpy as np
+from sojourn_hmc import MCMC, NUTS
+
+path, result = sys.argv[1:]
+
+def callback(view):
+    print("chunk", flush=True)
+
+kernel = NUTS(potential_fn=lambda z: jnp.sum(jnp.exp(z["x"]) - z["x"]))
+mcmc = MCMC(kernel, num_warmup=300, num_samples=700, num_chains=2, thinning=2,
+            progress_rate=5, progress_bar=False, report=False)
+mcmc.run(jax.random.key(1), init_params={"x": np.zeros((2, 2), np.float32)}, callback=callback,
+         extra_fields=("energy", "adapt_state.step_size"), checkpoint=path or None,
+         checkpoint_every=0.0)
+samples, fields = mcmc.get_samples(True), mcmc.get_extra_fields(True)
+np.savez(result, x=samples["x"], **fields)
+"""
+
+
+@pytest.mark.parametrize("kills", [5, pytest.param(25, marks=pytest.mark.statistics)])
+def test_a_process_that_is_killed_at_random_moments(kills, tmp_path):
+    environment = {
+        **os.environ,
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "programs"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "PYTHONHASHSEED": "random",
+    }
+
+    def command(path, result):
+        return [sys.executable, "-c", CHILD, str(path), str(tmp_path / result)]
+
+    def to_the_end(path, result):
+        subprocess.run(
+            command(path, result), env=environment, stdout=subprocess.DEVNULL, check=True
+        )
+
+    to_the_end("", "whole.npz")
+    moments = random.Random(kills)
+    numbers = []
+    for _ in range(kills):
+        with subprocess.Popen(
+            command(tmp_path / "run", "broken.npz"),
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            for _ in range(moments.randint(1, 440 // kills)):  # of 400 chunks in all
+                assert process.stdout.readline() == "chunk\n"
+            time.sleep(moments.uniform(0, 0.01))
+            process.send_signal(signal.SIGKILL)
+            assert process.wait(60) == -signal.SIGKILL
+        header = json.loads(Path(tmp_path / "run" / "header.json").read_text())
+        numbers.append((header["phase"], *header["done"]))
+    # Each process went on from where the one before it was killed, through both phases.
+    assert numbers == sorted(numbers) and len(set(numbers)) > kills / 2
+    assert numbers[0][0] == 0 and numbers[-1][0] == 1
+    to_the_end(tmp_path / "run", "broken.npz")
+    with np.load(tmp_path / "whole.npz") as whole, np.load(tmp_path / "broken.npz") as broken:
+        assert set(whole) == set(broken)
+        for name in whole:
+            np.testing.assert_array_equal(broken[name], whole[name])
