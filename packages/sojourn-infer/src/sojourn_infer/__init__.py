@@ -26,6 +26,7 @@ from sojourn_infer.predictive import Predictive
 from sojourn_infer.sa import SA
 from sojourn_infer.spaces import constrain_fn, transform_fn, unconstrain_fn
 from sojourn_infer.target import ModelTarget
+from sojourn_infer.tempering import TemperedDistribution, temper
 
 __all__ = [
     "HMC",
@@ -39,6 +40,7 @@ __all__ = [
     "ParamInfo",
     "Predictive",
     "Target",
+    "TemperedDistribution",
     "__version__",
     "compute_log_probs",
     "constrain_fn",
@@ -54,6 +56,7 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "potential_energy",
+    "temper",
     "transform_fn",
     "unconstrain_fn",
 ]

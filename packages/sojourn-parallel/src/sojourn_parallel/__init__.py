@@ -1,9 +1,24 @@
 """Posterior samples from shards of the data, combined into samples of the whole posterior.
 
-The package is the place of consensus and parametric combination of draws, and of running a model on
-each shard through an executor. None of them is in this release.
+It knows no model and no sampler: draws are pytrees of arrays, and a function samples a shard.
 """
 
 from sojourn_parallel._version import __version__
+from sojourn_parallel.barycenter import barycenter
+from sojourn_parallel.consensus import consensus
+from sojourn_parallel.parametric import parametric, parametric_draws
+from sojourn_parallel.semiparametric import semiparametric
+from sojourn_parallel.shards import Merged, ShardError, shards, split
 
-__all__ = ["__version__"]
+__all__ = [
+    "Merged",
+    "ShardError",
+    "__version__",
+    "barycenter",
+    "consensus",
+    "parametric",
+    "parametric_draws",
+    "semiparametric",
+    "shards",
+    "split",
+]
