@@ -78,15 +78,17 @@ def _follow(state: Any, name: str) -> Any:
     value = state
     for part in name.split("."):
         if isinstance(value, dict):
-            known = sorted(map(str, value))
-            found = part in value
+            members, known = value, sorted(map(str, value))
+        elif isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
+            members = {str(n): member for n, member in enumerate(value)}
+            known = list(members)
         else:
+            members = {part: getattr(value, part)} if hasattr(value, part) else {}
             known = list(getattr(value, "_fields", ()))
-            found = hasattr(value, part)
-        if not found:
+        if part not in members:
             raise ValueError(
                 f"extra field {name!r}: {part!r} is not among {known}; give the name of a field "
                 "of the kernel's state, with dots for fields of fields"
             )
-        value = value[part] if isinstance(value, dict) else getattr(value, part)
+        value = members[part]
     return value
