@@ -280,15 +280,15 @@ class MixedHMC(TargetKernel):
     ) -> _Path:
         num_events = self.num_discrete_updates or coding.size
         step_size, dtype = hmc_state.adapt_state.step_size, start.time.dtype
-        num_steps = self.inner_kernel.num_steps
-        length = hmc_state.trajectory_length if num_steps is None else num_steps * step_size
+        num_steps, length = self.inner_kernel.num_steps, hmc_state.trajectory_length
+        total: Any = length if num_steps is None else num_steps * step_size
         schedule = draw_schedule(key_schedule, coding.size, num_events, dtype)
         ends = jnp.append(schedule.times, jnp.ones((), dtype))
         elements = jnp.append(schedule.elements, 0)
         propose = choose_proposal(self.random_walk, self.modified)
 
         def flow(path: _Path, until: jax.Array) -> _Path:
-            time = (until - path.time) * length
+            time = (until - path.time) * total
             steps = jnp.clip(jnp.ceil(time / step_size), 1, MAX_STEPS).astype(jnp.int32)
             step = (time / steps).astype(step_size.dtype)
             system = hamiltonian(path.codes)

@@ -24,8 +24,9 @@ def starting_values(
 ) -> Values:
     """Draw values (constrained) of all sites that are moved.
 
-    Continuous sites start where the target's ``init_strategy`` says, discrete ones in a draw from
-    their prior, and all are drawn again, at most 100 times, while the joint density is not finite.
+    Sites start where the target's ``init_strategy`` says, discrete ones in a draw from their prior
+    where it says nothing of integers. All are drawn again, at most 100 times, while the joint
+    density is not finite.
 
     Parameters
     ----------
@@ -72,7 +73,16 @@ def _first_value(
     if name in given:
         value = jnp.asarray(given[name])
         return biject_to(site["fn"].support)(value) if name in unconstrained else value
-    return None if is_discrete else strategy(site)
+    return _discrete_value(site, strategy) if is_discrete else strategy(site)
+
+
+def _discrete_value(site: Message, strategy: InitStrategy) -> Any:
+    """Ask the strategy, which may be made for continuous sites; None draws from the prior."""
+    try:
+        value = strategy(site)
+    except NotImplementedError:  # a discrete support has no unconstrained space
+        return None
+    return value if jnp.issubdtype(jnp.result_type(value), jnp.integer) else None
 
 
 def check_given(given: Any, latents: Latents, unconstrained: Mapping[str, tuple[int, ...]]) -> None:
