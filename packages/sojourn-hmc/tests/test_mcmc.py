@@ -173,6 +173,21 @@ def test_a_run_compiles_three_programs_and_the_next_ones_none(method, compilatio
     assert len(compilations) == before
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_warmup_and_runs_from_its_state_compile_one_program_more(method, compilations):
+    kernel, start = NUTS(potential_fn=potential), starts(2)
+    key = jax.random.key(1)
+    before = len(compilations)
+    mcmc = make(2, kernel, chain_method=method)
+    mcmc.warmup(key, init_params=start)
+    mcmc.run(key)
+    mcmc.post_warmup_state = mcmc.last_state
+    mcmc.run(mcmc.post_warmup_state.rng_key)
+    mcmc.transfer_states_to_host()
+    assert isinstance(mcmc.last_state.z["x"], np.ndarray)
+    assert len(compilations) - before == 4  # the one more makes the chains' keys of a seed
+
+
 class Metropolis(MCMCKernel):
     """A user's kernel, as short as it can be."""
 

@@ -5,6 +5,7 @@ from sojourn_hmc.adaptation.saved import Adaptation
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
 from sojourn_hmc.barker import BarkerMH, BarkerMHState
 from sojourn_hmc.checkpoint import CheckpointError
+from sojourn_hmc.collect import fori_collect
 from sojourn_hmc.diagnostics import (
     SamplingWarning,
     autocorrelation,
@@ -79,6 +80,7 @@ __all__ = [
     "effective_sample_size",
     "ess_bulk",
     "ess_tail",
+    "fori_collect",
     "gelman_rubin",
     "hmc",
     "hpdi",

@@ -98,16 +98,18 @@ def strong(state: Any) -> Any:
     return jax.tree.map(convert, state)
 
 
-def require_same_types(before: Any, after: Any) -> None:
-    """Raise a TypeError that says what differs if a kernel's `sample` changes the state's types.
+SAME_TYPES = (
+    "a kernel's sample() must return a state with the structure, shapes and dtypes of the one "
+    "that it is given, and init() make such a state"
+)
 
-    Called while a transition is traced, where the program that repeats it would fail without a word
-    about the kernel.
+
+def require_same_types(before: Any, after: Any, advice: str = SAME_TYPES) -> None:
+    """Raise a TypeError that says what differs if a step changes the types of what it repeats.
+
+    Called while a step is traced, where the program that repeats it would fail without a word
+    about the function that makes it.
     """
-    advice = (
-        "a kernel's sample() must return a state with the structure, shapes and dtypes of the one "
-        "that it is given, and init() make such a state"
-    )
     old_structure: Any = jax.tree.structure(before)
     new_structure: Any = jax.tree.structure(after)
     if old_structure != new_structure:

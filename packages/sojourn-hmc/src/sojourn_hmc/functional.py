@@ -79,8 +79,8 @@ def hmc(
     Functions
         ``init_kernel(init_params, num_warmup, ..., model_args=(), model_kwargs=None,
         rng_key=None)`` gives an `HMCState`; its settings are those of `NUTS` and `HMC`.
-        ``sample_kernel(state, model_args=(), model_kwargs=None)`` gives the next one, and adapts
-        during the first ``num_warmup`` calls.
+        ``sample_kernel(hmc_state, model_args=(), model_kwargs=None)`` gives the next one, and
+        adapts during the first ``num_warmup`` calls.
 
     Raises
     ------
@@ -167,11 +167,11 @@ def hmc(
         return state._replace(adapt_state=state.adapt_state._replace(settings=settings))
 
     def sample_kernel(
-        state: HMCState, model_args: tuple = (), model_kwargs: dict | None = None
+        hmc_state: HMCState, model_args: tuple = (), model_kwargs: dict | None = None
     ) -> HMCState:
-        settings = state.adapt_state.settings
+        settings = hmc_state.adapt_state.settings
         if settings is None:
             raise ValueError("sample_kernel takes a state that init_kernel or itself has made")
-        return kernel(settings.settings).sample(state, model_args, model_kwargs)
+        return kernel(settings.settings).sample(hmc_state, model_args, model_kwargs)
 
     return Functions(init_kernel, sample_kernel)

@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from sojourn_hmc.checkpoint import Checkpoint
+from sojourn_hmc.description import Description
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import present
 from sojourn_hmc.driver import Phase
@@ -397,10 +398,12 @@ class MCMC:
         run, keeper = self._run, self._keeper
         assert run is not None
         view = RunView(run)
-        shown = display(run, self.progress_bar)
+        each_time = self.progress_rate is not None
+        shown = display(run.num_planned, self.progress_bar, done=run.num_done, each_time=each_time)
+        describe = Description(run)
 
         def between() -> str | None:
-            shown.show(run)
+            shown.show(run.num_done, run.phase.name, describe)
             if keeper is not None:
                 keeper.save_if_due(run)
             if callback is not None:

@@ -1,4 +1,6 @@
-"""One display for all chains: a bar on a terminal or in a notebook, plain lines in a log."""
+"""One display for whatever takes long: a bar on a terminal or in a notebook, lines in a log."""
+
+from __future__ import annotations
 
 import math
 import sys
@@ -6,17 +8,15 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from sojourn_hmc.run import Run
-
 LINES = 10  # how often a plain log is written to
 REFRESH_SECONDS = 0.1
 
 
 class Display(Protocol):
-    """Shows how far a run is."""
+    """Shows how far something is."""
 
-    def show(self, run: Run) -> None:
-        """Look at a run between two chunks."""
+    def show(self, done: int, label: str, describe: Callable[[], str]) -> None:
+        """Take note of what is done; ``describe`` costs time, and is for when it is shown."""
 
     def close(self) -> None:
         """Finish the display."""
@@ -25,74 +25,39 @@ class Display(Protocol):
 class Silent:
     """No display."""
 
-    def show(self, run: Run) -> None:
+    def show(self, done: int, label: str, describe: Callable[[], str]) -> None:
         """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""
 
 
-class Description:
-    """What a display says of a run beside its length; counts draws as they come."""
-
-    def __init__(self) -> None:
-        self._phase = -1
-        self._begin()
-
-    def _begin(self) -> None:
-        self._counted = self._divergences = self._steps = 0
-
-    def __call__(self, run: Run) -> str:
-        """The kernel's words on a chain, mean steps of all draws so far, divergences so far."""
-        if run.phase_number != self._phase:
-            self._phase = run.phase_number
-            self._begin()
-        parts = [self._diagnostics(run)]
-        names = run.job.fields.names
-        counted, self._counted = self._counted, run.num_draws
-        if self._counted and "num_steps" in names:
-            steps = run.fields()[names.index("num_steps")]
-            self._steps += int(steps[:, counted:].sum())
-            per_draw = self._steps / (self._counted * run.num_chains)
-            parts.append(f"{per_draw:.1f} steps per draw")
-        if self._counted and "diverging" in names:
-            diverging = run.fields()[names.index("diverging")]
-            self._divergences += int(diverging[:, counted:].sum())
-            parts.append(f"{self._divergences} divergences")
-        return ", ".join(part for part in parts if part)
-
-    def _diagnostics(self, run: Run) -> str:
-        states = run.lanes[0].chain_states(run.job.placement.batched)
-        return run.job.kernel.get_diagnostics_str(states[0])
-
-
 class Bar:
-    """A tqdm bar, drawn at most ten times a second, or after every chunk."""
+    """A tqdm bar, drawn at most ten times a second, or each time."""
 
-    def __init__(self, run: Run, describe: Callable[[Run], str], every_chunk: bool):
+    def __init__(self, done: int, total: int, each_time: bool):
         # Imported late: it looks for a notebook, which a run without a bar should not pay for.
         from tqdm.auto import tqdm
 
         self._bar = tqdm(
-            total=run.num_planned,
-            initial=run.num_done,
+            total=total,
+            initial=done,
             desc="compile",
             dynamic_ncols=True,
             unit="draw",
             mininterval=0,  # how often is decided here
         )
-        self._describe = describe
-        self._seconds = 0.0 if every_chunk else REFRESH_SECONDS
+        self._seconds = 0.0 if each_time else REFRESH_SECONDS
         self._shown = -math.inf
 
-    def show(self, run: Run) -> None:
+    def show(self, done: int, label: str, describe: Callable[[], str]) -> None:
         """Move the bar on."""
         now = time.perf_counter()
-        if now - self._shown > self._seconds or run.num_done == run.num_planned:
+        if now - self._shown >= self._seconds or done == self._bar.total:
             self._shown = now
-            self._bar.set_description(run.phase.name, refresh=False)
-            self._bar.set_postfix_str(self._describe(run), refresh=False)
-            self._bar.update(run.num_done - self._bar.n)
+            self._bar.set_description(label, refresh=False)
+            self._bar.set_postfix_str(describe(), refresh=False)
+            self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         """Leave the bar where it is, drawn a last time."""
@@ -103,31 +68,41 @@ class Bar:
 class Log:
     """Plain lines without control characters, for files and pipes."""
 
-    def __init__(self, run: Run, describe: Callable[[Run], str], every_chunk: bool):
-        self._describe = describe
-        self._every_chunk = every_chunk
-        self._lines = LINES * run.num_done // run.num_planned
+    def __init__(self, done: int, total: int, each_time: bool):
+        self._total = total
+        self._each_time = each_time
+        self._lines = LINES * done // total
         self._start = time.perf_counter()
 
-    def show(self, run: Run) -> None:
-        """Write a line at each tenth of the way, or after every chunk."""
-        lines = LINES * run.num_done // run.num_planned
-        if lines > self._lines or self._every_chunk:
+    def show(self, done: int, label: str, describe: Callable[[], str]) -> None:
+        """Write a line at each tenth of the way, or each time."""
+        lines = LINES * done // self._total
+        if lines > self._lines or self._each_time:
             self._lines = lines
             seconds = time.perf_counter() - self._start
-            percent = 100 * run.num_done // run.num_planned
-            where = f"{percent:3d}% {run.num_done}/{run.num_planned} [{seconds:.1f} s]"
-            text = f"{where} {run.phase.name}: {self._describe(run)}"
-            print(text, file=sys.stderr, flush=True)
+            where = f"{100 * done // self._total:3d}% {done}/{self._total} [{seconds:.1f} s]"
+            print(f"{where} {label}: {describe()}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Do nothing: each line stands for itself."""
 
 
-def display(run: Run, enabled: bool) -> Display:
-    """Choose the display for a run; one with a longest chunk is shown after every chunk."""
-    if not enabled or run.num_planned == 0:
+def display(total: int, enabled: bool, *, done: int = 0, each_time: bool = False) -> Display:
+    """Choose the display.
+
+    Parameters
+    ----------
+    total : int
+        What there is to do.
+    enabled : bool
+        Whether to show anything.
+    done : int
+        What is done already.
+    each_time : bool
+        Whether to show every note that is taken, however quickly they come.
+    """
+    if not enabled or total == 0:
         return Silent()
     has_bar = sys.stderr.isatty() or "ipykernel" in sys.modules
     make: type[Bar] | type[Log] = Bar if has_bar else Log
-    return make(run, Description(), run.longest_chunk is not None)
+    return make(done, total, each_time)

@@ -56,6 +56,6 @@ class TargetKernel(MCMCKernel):
         """Ask the target whether it can be sampled."""
         self.target.check(model_args, model_kwargs, init_params)
 
-    def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
+    def postprocess_fn(self, args: tuple, kwargs: dict) -> Callable[[Any], Any]:
         """Return the target's map from unconstrained to constrained values."""
-        return self.target.setup(model_args, model_kwargs, None).constrain
+        return self.target.setup(args, kwargs, None).constrain

@@ -1,10 +1,11 @@
-"""Settings of JAX that programs make before they sample, and tables of shapes."""
+"""Settings of JAX that programs make before they sample, a collecting loop, tables of shapes."""
 
 import jax
 
+from sojourn_hmc import fori_collect
 from sojourn_primitives import format_shapes
 
-__all__ = ["enable_x64", "format_shapes", "set_host_device_count", "set_platform"]
+__all__ = ["enable_x64", "fori_collect", "format_shapes", "set_host_device_count", "set_platform"]
 
 
 def enable_x64(use_x64: bool = True) -> None:

@@ -1,6 +1,6 @@
 """Inference: the MCMC driver and its kernels, from `sojourn_infer` and `sojourn_hmc`."""
 
-from sojourn.infer import barker, hmc, initialization, inspect, mcmc, sa, util
+from sojourn.infer import barker, hmc, hmc_util, initialization, inspect, mcmc, sa, util
 from sojourn_infer import (
     HMC,
     MCMC,
@@ -29,6 +29,7 @@ __all__ = [
     "Predictive",
     "barker",
     "hmc",
+    "hmc_util",
     "init_to_feasible",
     "init_to_mean",
     "init_to_median",
