@@ -4,12 +4,14 @@ from sojourn_gibbs._version import __version__
 from sojourn_gibbs.conditional_target import Given, conditional_target, conditioned
 from sojourn_gibbs.custom_gibbs import CustomGibbs, CustomGibbsState, GibbsUpdateFn
 from sojourn_gibbs.discrete_gibbs import DiscreteGibbs, DiscreteGibbsState
+from sojourn_gibbs.ecs import HMCECS, HMCECSState, taylor_proxy
 from sojourn_gibbs.gibbs import Gibbs, GibbsState
 from sojourn_gibbs.hmc_gibbs import DiscreteHMCGibbs, HMCGibbs, HMCGibbsState
 from sojourn_gibbs.latents import discrete_latent_sites
 from sojourn_gibbs.mixed_hmc import MixedHMC, MixedHMCState
 
 __all__ = [
+    "HMCECS",
     "CustomGibbs",
     "CustomGibbsState",
     "DiscreteGibbs",
@@ -19,6 +21,7 @@ __all__ = [
     "GibbsState",
     "GibbsUpdateFn",
     "Given",
+    "HMCECSState",
     "HMCGibbs",
     "HMCGibbsState",
     "MixedHMC",
@@ -27,4 +30,5 @@ __all__ = [
     "conditional_target",
     "conditioned",
     "discrete_latent_sites",
+    "taylor_proxy",
 ]

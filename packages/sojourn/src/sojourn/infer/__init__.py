@@ -1,6 +1,7 @@
-"""Inference: the MCMC driver and its kernels, from `sojourn_infer` and `sojourn_hmc`."""
+"""Inference: the MCMC driver and its kernels, of the packages that `sojourn` stands on."""
 
-from sojourn.infer import barker, hmc, hmc_util, initialization, inspect, mcmc, sa, util
+from sojourn.infer import barker, hmc, hmc_gibbs, hmc_util, initialization, inspect, mcmc, sa, util
+from sojourn_gibbs import HMCECS
 from sojourn_infer import (
     HMC,
     MCMC,
@@ -21,6 +22,7 @@ from sojourn_infer import (
 
 __all__ = [
     "HMC",
+    "HMCECS",
     "MCMC",
     "NUTS",
     "SA",
@@ -29,6 +31,7 @@ __all__ = [
     "Predictive",
     "barker",
     "hmc",
+    "hmc_gibbs",
     "hmc_util",
     "init_to_feasible",
     "init_to_mean",

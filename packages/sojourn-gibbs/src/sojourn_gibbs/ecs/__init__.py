@@ -1,0 +1,22 @@
+"""Energy conserving subsampling: HMC on a subsample of the data, which is updated in turn."""
+
+from sojourn_gibbs.ecs.hmcecs import HMCECS, HMCECSState
+from sojourn_gibbs.ecs.perturbed_target import Subsample
+from sojourn_gibbs.ecs.taylor import (
+    Reference,
+    TaylorOneProxyState,
+    TaylorProxy,
+    TaylorTwoProxyState,
+    taylor_proxy,
+)
+
+__all__ = [
+    "HMCECS",
+    "HMCECSState",
+    "Reference",
+    "Subsample",
+    "TaylorOneProxyState",
+    "TaylorProxy",
+    "TaylorTwoProxyState",
+    "taylor_proxy",
+]
