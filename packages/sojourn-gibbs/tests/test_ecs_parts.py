@@ -38,9 +38,8 @@ def model(whole=False):
             with handlers.scale(scale=weights), handlers.mask(mask=shown):
                 sample("counts", dist.Poisson(jnp.exp(log_mean)), obs=counts)
             factor("ridge", -0.1 * jnp.sum((x - base) ** 2, -1) * jnp.ones(3))
-    with handlers.scale(scale=0.5):
-        with plate("times", 7, subsample_size=7 if whole else 3):
-            sample("times_seen", dist.Exponential(rate), obs=subsample(TIMES, event_dim=0))
+    with handlers.scale(scale=0.5), plate("times", 7, subsample_size=7 if whole else 3):
+        sample("times_seen", dist.Exponential(rate), obs=subsample(TIMES, event_dim=0))
     sample("one more", dist.Normal(base, rate), obs=0.3)
 
 
@@ -95,7 +94,9 @@ def test_the_reference_sums_derivatives_over_all_data(degree, monkeypatch):
         position = unravel(flat)
         return row_terms(position).sum() + time_terms(position).sum()
 
-    np.testing.assert_allclose(reference.gradient, jax.jit(jax.grad(log_likelihood))(flat), rtol=1e-4)
+    np.testing.assert_allclose(
+        reference.gradient, jax.jit(jax.grad(log_likelihood))(flat), rtol=1e-4
+    )
     if degree == 1:
         assert reference.hessian is None
     else:
@@ -125,6 +126,7 @@ def test_control_variates_are_taylor_polynomials_kept_or_not(degree):
     step = ravel_pytree(POSITION)[0] - flat
     total = 0.0
     for name, terms in (("rows", row_terms), ("times", time_terms)):
+
         def along(s, terms=terms):
             return terms(unravel(flat + s * step))
 

@@ -1,5 +1,7 @@
 """Energy conserving subsampling: HMC on a subsample of the data, which is updated in turn."""
 
+from sojourn_gibbs.ecs.blocks import block_update
+from sojourn_gibbs.ecs.estimator import perturbed_method
 from sojourn_gibbs.ecs.hmcecs import HMCECS, HMCECSState
 from sojourn_gibbs.ecs.perturbed_target import Subsample
 from sojourn_gibbs.ecs.taylor import (
@@ -18,5 +20,7 @@ __all__ = [
     "TaylorOneProxyState",
     "TaylorProxy",
     "TaylorTwoProxyState",
+    "block_update",
+    "perturbed_method",
     "taylor_proxy",
 ]

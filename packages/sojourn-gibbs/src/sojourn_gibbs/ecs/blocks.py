@@ -12,6 +12,7 @@ probability is the ratio of the target's densities.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +37,7 @@ def first_subsamples(plates: Mapping[str, PlateSize], key: jax.Array) -> Indices
 
 
 def block_of_slots(subsample_size: int, num_blocks: int) -> np.ndarray:
-    """Return the block of each slot of a subsample, ``(m,)``; sizes of blocks differ by one at most.
+    """Return the block of each slot of a subsample, ``(m,)``; sizes differ by one at most.
 
     Examples
     --------
@@ -76,6 +77,35 @@ def redraw_block(
         chosen = block_of_slots(plate.subsample_size, num_blocks) == block
         proposed[name] = jnp.where(chosen, _uniform(plate, key_indices), indices[name])
     return proposed
+
+
+def block_update(
+    plate_sizes: Mapping[str, tuple[int, int]],
+    num_blocks: int,
+    rng_key: jax.Array,
+    gibbs_sites: Indices,
+    gibbs_state: Any,
+) -> tuple[Indices, Any]:
+    """Do what `redraw_block` does, in the form of a Gibbs update.
+
+    Parameters
+    ----------
+    plate_sizes : dict
+        Size and subsample size of each plate.
+    num_blocks, rng_key, gibbs_sites
+        As for `redraw_block`.
+    gibbs_state
+        Whatever else is carried; returned as it is.
+
+    Examples
+    --------
+    >>> old = {"N": jnp.arange(4)}
+    >>> new, carried = block_update({"N": (9, 4)}, 2, jax.random.key(0), old, ())
+    >>> int(jnp.sum(new["N"] == old["N"])) >= 2, carried
+    (True, ())
+    """
+    plates = {name: PlateSize(*sizes) for name, sizes in plate_sizes.items()}
+    return redraw_block(plates, num_blocks, rng_key, gibbs_sites), gibbs_state
 
 
 def _uniform(plate: PlateSize, key: jax.Array) -> jax.Array:

@@ -24,6 +24,7 @@ from sojourn_gibbs.ecs.estimator import estimate_sum
 from sojourn_gibbs.ecs.likelihood import Indices, Layout, LogLikelihood, Plates, examine
 from sojourn_gibbs.ecs.perturbed_target import Conditions, PerturbedTarget, Subsample
 from sojourn_gibbs.ecs.problems import imprecise_likelihood, stuck_subsamples
+from sojourn_gibbs.ecs.requirements import require_subsamples
 from sojourn_gibbs.ecs.taylor import TaylorProxy, taylor_proxy
 from sojourn_hmc import HMC, NUTS, MCMCKernel
 from sojourn_primitives import Trace
@@ -192,7 +193,7 @@ class HMCECS(MCMCKernel):
         """
 
         def judge(trace: Trace, plates: Plates) -> None:
-            _check_plates(trace, plates, self.num_blocks)
+            require_subsamples(trace, plates, self.num_blocks)
             if self.proxy is not None:
                 self.proxy.check(trace, plates)
 
@@ -257,9 +258,7 @@ class HMCECS(MCMCKernel):
     def refresh(self, state: HMCECSState, model_args: tuple, model_kwargs: dict) -> HMCECSState:
         """Compute densities and the proxy's sums anew; see `MCMCKernel.refresh`."""
         layout = examine(self.model, model_args, model_kwargs)
-        subsample = self._subsample(
-            state.gibbs_state.indices, layout, model_args, model_kwargs
-        )
+        subsample = self._subsample(state.gibbs_state.indices, layout, model_args, model_kwargs)
         conditions = Conditions(subsample, model_args, model_kwargs)
         hmc_state = self.conditional_kernel.refresh(
             state.hmc_state, self._inner_args(conditions), {}
@@ -274,8 +273,8 @@ class HMCECS(MCMCKernel):
     def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
         """Return the map to constrained values, without what belongs to a subsample."""
         layout = examine(self.model, model_args, model_kwargs)
-        some = {
-            name: np.arange(plate.subsample_size, dtype=np.int32)
+        some: Indices = {
+            name: jnp.arange(plate.subsample_size, dtype=jnp.int32)
             for name, plate in layout.plates.items()
         }
         conditions = Conditions(Subsample(some), model_args, model_kwargs)
@@ -309,9 +308,7 @@ class HMCECS(MCMCKernel):
             return Given(conditions.subsample.indices, conditions.args, conditions.kwargs)
         return conditions
 
-    def _subsample(
-        self, indices: Indices, layout: Layout, args: tuple, kwargs: dict
-    ) -> Subsample:
+    def _subsample(self, indices: Indices, layout: Layout, args: tuple, kwargs: dict) -> Subsample:
         """Make a subsample of indices, with the proxy's sums over all data."""
         if self.proxy is None:
             return Subsample(indices)
@@ -335,7 +332,7 @@ class HMCECS(MCMCKernel):
         """Estimate the variance of the estimated log likelihood."""
         target = self.conditional_kernel.target
         if isinstance(target, PerturbedTarget):
-            return target.log_density(conditions, position).variance
+            return target.estimate(conditions, position)[1].variance
         if not layout.has_terms:
             return jnp.full((), jnp.nan)
         subsample, args, kwargs = conditions
@@ -352,22 +349,4 @@ def _subsample_key(key: jax.Array, number: Any) -> jax.Array:
 
 def _choose(condition: jax.Array, first: Any, second: Any) -> Any:
     """Select between two states; what they share is passed on as it is."""
-    return jax.tree.map(
-        lambda a, b: a if a is b else jnp.where(condition, a, b), first, second
-    )
-
-
-def _check_plates(trace: Trace, plates: Plates, num_blocks: int) -> None:
-    if not plates:
-        whole = [name for name, site in trace.items() if site["type"] == "plate"]
-        raise ValueError(
-            f"HMCECS: no plate of the model subsamples (plates: {whole}). Give the plate of the "
-            "data a size below its own, plate(name, size, subsample_size=...), and take the data "
-            "through subsample(data, event_dim=...); or sample with the inner kernel alone"
-        )
-    for name, plate in plates.items():
-        if num_blocks > plate.subsample_size:
-            raise ValueError(
-                f"HMCECS: num_blocks={num_blocks}, but the subsample of plate {name!r} has only "
-                f"{plate.subsample_size} indices. Choose at most as many blocks as indices"
-            )
+    return jax.tree.map(lambda a, b: a if a is b else jnp.where(condition, a, b), first, second)

@@ -194,12 +194,3 @@ def examine(
 
     abstract_trace(model, args, kwargs, first_value, look)
     return found[0]
-
-
-def latent_in_plates(trace: Trace, plates: Plates) -> dict[str, list[str]]:
-    """Return the latent sites that stand in subsampled plates, with the names of these."""
-    return {
-        name: list(around)
-        for name, site in latent_sites(trace).items()
-        if (around := plates_around(site, plates))
-    }

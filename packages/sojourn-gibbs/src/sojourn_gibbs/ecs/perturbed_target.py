@@ -13,10 +13,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from sojourn_gibbs.conditional_target import Given
-from sojourn_gibbs.ecs.estimator import corrected, estimate_sum
+from sojourn_gibbs.ecs.estimator import Estimate, corrected, difference_estimate
 from sojourn_gibbs.ecs.likelihood import Indices, LogLikelihood
 from sojourn_gibbs.ecs.taylor import ProxyState, Reference, TaylorProxy
 from sojourn_hmc import Setup, Target
@@ -49,13 +48,6 @@ class Conditions(NamedTuple):
     kwargs: dict
 
 
-class LogDensity(NamedTuple):
-    """An estimated log density, and the variance of the estimate; scalars."""
-
-    value: jax.Array
-    variance: jax.Array
-
-
 class PerturbedTarget:
     """A posterior whose log likelihood is a difference estimate; a function of `Conditions`.
 
@@ -83,16 +75,28 @@ class PerturbedTarget:
         """Bind `Conditions`, given as ``model_args``; see `Target`."""
         base = self.conditional.setup(_given(model_args), {}, init_params)
         conditions = Conditions(*model_args)
-        return base._replace(
-            potential=lambda position: -self.log_density(conditions, position).value
-        )
+
+        def potential(position: dict[str, jax.Array]) -> jax.Array:
+            outside, estimate = self.estimate(conditions, position)
+            return -outside - corrected(estimate)
+
+        return base._replace(potential=potential)
 
     def explain(self, position: Any, model_args: tuple, model_kwargs: dict) -> str:
         """List the sites there, as in the target that is estimated."""
         return self.conditional.explain(position, _given(model_args), {})
 
-    def log_density(self, conditions: Conditions, position: dict[str, jax.Array]) -> LogDensity:
-        """Estimate the log density on the unconstrained space, up to a constant of the data."""
+    def estimate(
+        self, conditions: Conditions, position: dict[str, jax.Array]
+    ) -> tuple[jax.Array, Estimate]:
+        """Estimate the log likelihood at a position.
+
+        Returns
+        -------
+        tuple
+            The log density of all other sites on the unconstrained space, a scalar, and the
+            estimate, up to a constant of the data.
+        """
         subsample, args, kwargs = conditions
         assert subsample.reference is not None
         likelihood = LogLikelihood(self.model, args, kwargs)
@@ -100,11 +104,7 @@ class PerturbedTarget:
         variates = self.proxy.control_variates(
             likelihood, subsample.reference, subsample.expansion, subsample.indices, position
         )
-        value, variance = outside + variates.total, jnp.zeros(())
-        for name, plate in plates.items():
-            estimate = estimate_sum(terms[name] - variates.terms[name], plate.size)
-            value, variance = value + corrected(estimate), variance + estimate.variance
-        return LogDensity(value, variance)
+        return outside, difference_estimate(terms, variates, plates)
 
 
 def _given(model_args: tuple) -> Given:

@@ -22,17 +22,9 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from sojourn_gibbs.ecs.likelihood import (
-    Indices,
-    LogLikelihood,
-    Plates,
-    PlateSize,
-    Terms,
-    is_term,
-    latent_in_plates,
-    plates_around,
-)
-from sojourn_infer.sites import latent_sites
+from sojourn_gibbs.ecs.estimator import ControlVariates
+from sojourn_gibbs.ecs.likelihood import Indices, LogLikelihood, Plates, PlateSize, Terms
+from sojourn_gibbs.ecs.requirements import require_reference, require_terms
 from sojourn_infer.unconstrain import unconstrained_values
 from sojourn_primitives import Message, Trace
 
@@ -96,22 +88,6 @@ class TaylorTwoProxyState(NamedTuple):
 ProxyState = TaylorOneProxyState | TaylorTwoProxyState | None
 
 
-class ControlVariates(NamedTuple):
-    """What stands for the log likelihood terms at a position.
-
-    Attributes
-    ----------
-    total : Array
-        The sum of the control variates of all data of all plates, less its value at the reference:
-        that constant changes no density, and in single precision it would swamp what does.
-    terms : dict
-        The control variate of each index of the subsamples, ``(m,)``.
-    """
-
-    total: jax.Array
-    terms: Terms
-
-
 class TaylorProxy:
     """Taylor expansion of the log likelihood about a reference; made by `taylor_proxy`.
 
@@ -139,18 +115,23 @@ class TaylorProxy:
             If a latent site is discrete or stands in a subsampled plate, data stand in two
             subsampled plates or none do, or the reference does not fit the latent sites.
         """
-        _check_sites(trace, plates)
-        _check_reference(trace, self.reference_params)
+        require_terms(trace, plates)
+        require_reference(trace, self.reference_params)
 
     def reference(self, likelihood: LogLikelihood, plates: Plates) -> Reference:
         """Sum the derivatives at the reference over all data, in batches of bounded size."""
         values = {name: jnp.asarray(value, float) for name, value in self.reference_params.items()}
+
+        def value(site: Message) -> jax.Array:
+            assert site["name"] is not None
+            return values[site["name"]]
+
         position = unconstrained_values(
             likelihood.model,
             likelihood.args,
             likelihood.kwargs,
             jax.random.key(0),  # for subsamples, on which no latent site depends
-            lambda site: values[site["name"]],
+            value,
         )
         flat, unravel = ravel_pytree(position)
         size = flat.shape[0]
@@ -160,7 +141,7 @@ class TaylorProxy:
         for plate in plates:
 
             def one_batch(
-                flat: jax.Array, indices: jax.Array, counted: jax.Array, plate: str = plate
+                flat: jax.Array, indices: jax.Array, counted: jax.Array, plate: Any = plate
             ) -> jax.Array:
                 terms = _terms_of_plate(likelihood, plates, plate, indices, unravel(flat))
                 return jnp.sum(jnp.where(counted, terms, 0))
@@ -196,6 +177,9 @@ class TaylorProxy:
     ) -> ControlVariates:
         """Evaluate the expansion at a position.
 
+        The sum of all control variates at the reference is left out of their total: in single
+        precision that constant would swamp what depends on the position.
+
         Parameters
         ----------
         likelihood : LogLikelihood
@@ -223,7 +207,7 @@ class TaylorProxy:
             return ControlVariates(total, jax.tree.map(jnp.add, values, slopes))
         (values, slopes), (_, curvatures) = jax.jvp(slope, (at_reference,), (step,))
         return ControlVariates(
-            total, jax.tree.map(lambda l, g, h: l + g + h / 2, values, slopes, curvatures)
+            total, jax.tree.map(lambda a, b, c: a + b + c / 2, values, slopes, curvatures)
         )
 
 
@@ -245,10 +229,10 @@ def taylor_proxy(
         1 for gradients; 2, by default, for Hessians too, which costs more and needs far fewer data
         in a subsample.
     keep : bool, optional
-        Whether a chain keeps the expansion of its subsample, ``(m, D, D)`` numbers that are computed
-        once for each new subsample, or applies it to a direction at each step without forming it,
-        which costs a few evaluations of the likelihood. By default it is kept for at most 4
-        unconstrained parameters. A likelihood that is dear in few parameters wants True.
+        Whether a chain keeps the expansion of its subsample, ``(m, D, D)`` numbers that are
+        computed once for each new subsample, or applies it to a direction at each step without
+        forming it, which costs a few evaluations of the likelihood. By default it is kept for at
+        most 4 unconstrained parameters. A likelihood that is dear in few parameters wants True.
 
     Returns
     -------
@@ -297,9 +281,7 @@ def _terms_of_plate(
     position: dict[str, jax.Array],
 ) -> jax.Array:
     """Terms of one plate for indices ``(k, m)``; those of the other plates do not matter."""
-    others = {
-        name: jnp.zeros(other.subsample_size, jnp.int32) for name, other in plates.items()
-    }
+    others = {name: jnp.zeros(other.subsample_size, jnp.int32) for name, other in plates.items()}
     return jax.vmap(lambda chosen: likelihood.terms({**others, plate: chosen}, position)[plate])(
         indices
     )
@@ -320,68 +302,3 @@ def _sum_over_plate(plate: PlateSize, derivatives: list, flat: jax.Array) -> lis
 
     zeros = [jnp.zeros(flat.shape * (n + 1), flat.dtype) for n in range(len(derivatives))]
     return lax.scan(add, zeros, jnp.arange(num_batches, dtype=jnp.int32))[0]
-
-
-def _check_sites(trace: Trace, plates: Plates) -> None:
-    for name, site in latent_sites(trace).items():
-        if site["fn"].support.is_discrete:
-            raise ValueError(
-                f"HMCECS with a proxy: latent site {name!r} is discrete, and a Taylor expansion "
-                "needs continuous ones. Leave out the proxy and sum the site out with infer="
-                "{'enumerate': 'parallel'}, or write the likelihood without it"
-            )
-    for name, around in latent_in_plates(trace, plates).items():
-        raise ValueError(
-            f"HMCECS with a proxy: latent site {name!r} stands in the subsampled plate "
-            f"{around[0]!r}, so each datum has a variable of its own, and the expansion about one "
-            "reference does not hold. Move the site out of the plate, integrate it out, or do not "
-            "subsample"
-        )
-    for name, site in trace.items():
-        if is_term(site, plates) and len(around := plates_around(site, plates)) > 1:
-            raise ValueError(
-                f"HMCECS with a proxy: observed site {name!r} stands in the subsampled plates "
-                f"{list(around)}, and a difference estimator sums over one. Subsample one of them"
-            )
-    for plate in plates:
-        if not any(plate in plates_around(site, plates) for site in trace.values()):
-            raise ValueError(
-                f"HMCECS with a proxy: nothing is observed in the subsampled plate {plate!r}, so "
-                "there is nothing to estimate. Put the observed site into it, or do not subsample"
-            )
-
-
-def _check_reference(trace: Trace, reference: Mapping[str, Any]) -> None:
-    latent = latent_sites(trace)
-    expected = {name: np.shape(site["value"]) for name, site in latent.items()}
-    computed = {name for name, site in trace.items() if site["type"] == "deterministic"}
-    missing = expected.keys() - reference.keys()
-    unknown = reference.keys() - expected.keys() - computed
-    if missing or unknown:
-        raise ValueError(
-            f"taylor_proxy: reference_params: missing sites {sorted(missing)}, unknown sites "
-            f"{sorted(unknown)}; the latent sites and their shapes are {expected}"
-        )
-    for name, site in latent.items():
-        value = np.asarray(reference[name])
-        if value.dtype.kind not in "biuf":
-            raise TypeError(
-                f"taylor_proxy: reference_params[{name!r}] must be numbers, got {value!r}"
-            )
-        if value.shape != expected[name]:
-            raise ValueError(
-                f"taylor_proxy: reference_params[{name!r}] has shape {value.shape}, but the site's "
-                f"(constrained) value has shape {expected[name]}"
-            )
-        _check_support(name, site, value)
-
-
-def _check_support(name: str, site: Message, value: np.ndarray) -> None:
-    inside = site["fn"].support(value)
-    if isinstance(inside, jax.core.Tracer):
-        return  # the support depends on other sites: the start is looked at later
-    if not np.all(inside) or not np.all(np.isfinite(value)):
-        raise ValueError(
-            f"taylor_proxy: reference_params[{name!r}] is not in the site's support "
-            f"{site['fn'].support}: got {value}. Give values in the model's own (constrained) space"
-        )
