@@ -36,6 +36,8 @@ NAMES = {
     "sojourn.infer.util": "Predictive compute_log_probs constrain_fn find_valid_initial_params "
     "get_potential_fn initialize_model log_density log_likelihood potential_energy transform_fn "
     "unconstrain_fn",
+    "sojourn.infer.reparam": "CircularReparam DiscreteCosineReparam ExplicitReparam HaarReparam "
+    "LocScaleReparam ProjectedNormalReparam Reparam TransformReparam UnitJacobianReparam",
     "sojourn.diagnostics": "effective_sample_size hpdi print_summary split_gelman_rubin summary",
     "sojourn.distributions": "Beta Dirichlet Exponential Gamma HalfCauchy HalfNormal LKJCholesky "
     "LogNormal MultivariateNormal Normal StudentT TruncatedNormal Uniform biject_to",

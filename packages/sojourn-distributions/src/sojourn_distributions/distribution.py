@@ -229,6 +229,10 @@ class _Wrapper(Distribution):
 
     base_dist: Distribution
 
+    def around(self, base_dist: Distribution) -> Distribution:
+        """Do to another distribution what this wrapper does to its own."""
+        raise NotImplementedError
+
     @property
     def support(self) -> Any:
         return self.base_dist.support
@@ -302,6 +306,9 @@ class ExpandedDistribution(_SameEvent):
     def _aux_fields(self) -> tuple[str, ...]:
         # The event shape follows the base, which vmap may change.
         return tuple(name for name in super()._aux_fields() if name != "_stored_event_shape")
+
+    def around(self, base_dist: Distribution) -> Distribution:
+        return base_dist.expand(self.batch_shape)
 
     def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
         return self.sample_with_intermediates(key, sample_shape)[0]
@@ -403,6 +410,9 @@ class Independent(_Wrapper):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
         self._set_parameters(validate_args)
 
+    def around(self, base_dist: Distribution) -> Distribution:
+        return base_dist.to_event(self.reinterpreted_batch_ndims)
+
     def _batch_shape(self) -> Shape:
         shape = self.base_dist.batch_shape
         return shape[: len(shape) - self.reinterpreted_batch_ndims]
@@ -468,6 +478,9 @@ class MaskedDistribution(_SameEvent):
             base_dist = base_dist.expand(np.broadcast_shapes(np.shape(mask), base_dist.batch_shape))
         self.base_dist = base_dist
         self._set_parameters(False)
+
+    def around(self, base_dist: Distribution) -> Distribution:
+        return base_dist.mask(self._mask_value)
 
     @property
     def _mask_value(self) -> Any:

@@ -22,7 +22,8 @@ class Reparameterizer(Protocol):
         name : str
             The site's name.
         fn : DistributionLike
-            Its distribution, as expanded and masked by the handlers inside of `reparam`.
+            Its distribution, as expanded and masked by the handlers inside of `reparam`, and by the
+            site's ``sample_shape``.
         obs : array or None
             The value that the site has already: data, or what a handler inside gives.
 
@@ -91,6 +92,12 @@ class reparam(Messenger):
         if strategy is None:
             return
         _check_callable(name, strategy)
+        shape = tuple(msg["kwargs"]["sample_shape"])
+        if shape:
+            # The sites that stand for this one know of it by the distribution alone.
+            fn: Any = msg["fn"]
+            msg["fn"] = fn.expand(shape + tuple(fn.batch_shape))
+            msg["kwargs"]["sample_shape"] = ()
         returned: Any = strategy(name, msg["fn"], msg["value"])
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise TypeError(

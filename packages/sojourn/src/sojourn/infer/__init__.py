@@ -1,6 +1,17 @@
 """Inference: the MCMC driver and its kernels, of the packages that `sojourn` stands on."""
 
-from sojourn.infer import barker, hmc, hmc_gibbs, hmc_util, initialization, inspect, mcmc, sa, util
+from sojourn.infer import (
+    barker,
+    hmc,
+    hmc_gibbs,
+    hmc_util,
+    initialization,
+    inspect,
+    mcmc,
+    reparam,
+    sa,
+    util,
+)
 from sojourn_gibbs import HMCECS
 from sojourn_infer import (
     HMC,
@@ -44,6 +55,7 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "mcmc",
+    "reparam",
     "sa",
     "util",
 ]
