@@ -88,8 +88,7 @@ def under_masks(reparam: Reparam, name: str, fn: Any) -> tuple[Any, Rewrap]:
     """
     inside, rewrap = unwrap(fn, ExpandedDistribution, MaskedDistribution)
     deeper: Any = inside
-    while hasattr(deeper, "base_dist"):
-        deeper = deeper.base_dist
+    while (deeper := getattr(deeper, "base_dist", None)) is not None:
         if isinstance(deeper, MaskedDistribution):
             raise ValueError(
                 f"{type(reparam).__name__}: the distribution of site {name!r} is masked element by "
