@@ -66,16 +66,17 @@ def unwrap(fn: Any, *kinds: type) -> tuple[Any, Rewrap]:
     (<Normal with batch shape () and event shape ()>, (3,))
     """
     wrappers: list[Any] = []
-    while isinstance(fn, kinds or _SHAPES_AND_MASKS):
-        wrappers.append(fn)
-        fn = fn.base_dist
+    inside = fn
+    while isinstance(inside, kinds or _SHAPES_AND_MASKS):
+        wrappers.append(inside)
+        inside = wrappers[-1].base_dist
 
     def rewrap(inside: Any) -> Any:
         for wrapper in reversed(wrappers):
             inside = wrapper.around(inside)
         return inside
 
-    return fn, rewrap
+    return inside, rewrap
 
 
 def under_masks(reparam: Reparam, name: str, fn: Any) -> tuple[Any, Rewrap]:
