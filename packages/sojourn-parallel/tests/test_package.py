@@ -1,10 +1,16 @@
 """The package can be imported without a device, and offers nothing that it does not have."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import sojourn_parallel
+
+README = Path(__file__).parent.parent / "README.md"
 
 
 def test_importing_starts_no_backend():
@@ -17,3 +23,10 @@ def test_every_public_name_exists():
     assert sojourn_parallel.__all__
     for name in sojourn_parallel.__all__:
         assert getattr(sojourn_parallel, name) is not None
+
+
+@pytest.mark.checkout
+def test_the_example_of_the_readme_runs(capsys):
+    for example in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL):
+        exec(example, {})
+    assert float(capsys.readouterr().out) == pytest.approx(5.0, abs=0.05)
