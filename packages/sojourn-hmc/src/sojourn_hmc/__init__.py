@@ -40,6 +40,7 @@ from sojourn_hmc.low_rank import LowRank
 from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
 from sojourn_hmc.sa import SA, SAAdaptState, SAState
+from sojourn_hmc.stopping import EffectiveSampleSize, RHat, StoppingRule, WallTime
 from sojourn_hmc.target import ModelBased, Potential, PotentialTarget, Setup, Target
 from sojourn_hmc.target_kernel import TargetKernel
 from sojourn_hmc.view import RunView
@@ -53,6 +54,7 @@ __all__ = [
     "BarkerMH",
     "BarkerMHState",
     "CheckpointError",
+    "EffectiveSampleSize",
     "HMCAdaptState",
     "HMCState",
     "HamiltonianKernel",
@@ -63,14 +65,17 @@ __all__ = [
     "Observation",
     "Potential",
     "PotentialTarget",
+    "RHat",
     "RunView",
     "SAAdaptState",
     "SAState",
     "SamplingWarning",
     "Setup",
     "Splitting",
+    "StoppingRule",
     "Target",
     "TargetKernel",
+    "WallTime",
     "Warmup",
     "WarmupSettings",
     "__version__",

@@ -409,7 +409,7 @@ class MCMC:
             if callback is not None:
                 callback(view)
             if stop_when is not None and stop_when(view):
-                return str(stop_when)
+                return getattr(stop_when, "__name__", None) or repr(stop_when)
             return None
 
         try:
@@ -500,7 +500,7 @@ class MCMC:
             return
         if self._run is not None and not self._run.is_complete:
             raise RuntimeError(
-                f"the run was broken off by {self.ended_by} before every chain had made a draw: "
+                f"the run was ended by {self.ended_by} before every chain had made a draw: "
                 "resume() goes on"
             )
         raise RuntimeError("there are no samples yet: call run() first")
