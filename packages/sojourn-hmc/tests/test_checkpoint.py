@@ -185,7 +185,7 @@ def test_a_header_of_another_version_or_hand_is_refused(half_way):
     path.write_text(json.dumps({**header, "kept": [80, 80]}))
     with pytest.raises(CheckpointError, match="damaged"):
         run(make(), half_way)
-    from sojourn_hmc.checkpoint import files
+    from sojourn_hmc import files
 
     header.pop("checksum")
     path.write_bytes(files.seal({**header, "version": 99}))
@@ -200,7 +200,7 @@ def test_a_file_in_the_place_of_a_directory(tmp_path):
 
 
 def test_a_full_disk_loses_no_draw(reference, tmp_path, monkeypatch):
-    from sojourn_hmc.checkpoint import files
+    from sojourn_hmc import files
 
     write, left = files.write, iter(range(14))
 

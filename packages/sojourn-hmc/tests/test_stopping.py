@@ -48,11 +48,11 @@ class View:
     phase, seconds = "sample", 0.0
 
     def __init__(self, draws):
-        self.draws, self.num_draws, self.looks = draws, 0, 0
+        self.all_draws, self.num_draws, self.looks = draws, 0, 0
 
-    def unconstrained(self):
+    def draws(self):
         self.looks += 1
-        return {"x": self.draws[:, : self.num_draws]}
+        return {"x": self.all_draws[:, : self.num_draws]}
 
 
 def test_draws_are_judged_ever_more_rarely():

@@ -41,6 +41,7 @@ from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
 from sojourn_hmc.sa import SA, SAAdaptState, SAState
 from sojourn_hmc.stopping import EffectiveSampleSize, RHat, StoppingRule, WallTime
+from sojourn_hmc.stores import DrawStore, NumpyStore, ZarrStore
 from sojourn_hmc.target import ModelBased, Potential, PotentialTarget, Setup, Target
 from sojourn_hmc.target_kernel import TargetKernel
 from sojourn_hmc.view import RunView
@@ -54,6 +55,7 @@ __all__ = [
     "BarkerMH",
     "BarkerMHState",
     "CheckpointError",
+    "DrawStore",
     "EffectiveSampleSize",
     "HMCAdaptState",
     "HMCState",
@@ -62,6 +64,7 @@ __all__ = [
     "LowRank",
     "MCMCKernel",
     "ModelBased",
+    "NumpyStore",
     "Observation",
     "Potential",
     "PotentialTarget",
@@ -78,6 +81,7 @@ __all__ = [
     "WallTime",
     "Warmup",
     "WarmupSettings",
+    "ZarrStore",
     "__version__",
     "autocorrelation",
     "autocovariance",

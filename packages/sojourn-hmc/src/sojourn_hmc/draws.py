@@ -38,9 +38,7 @@ class Memory:
         """Copy ``count`` rows of a lane to its draws from ``first`` on."""
 
         def copy(field: np.ndarray, leaf: jax.Array) -> None:
-            values = np.asarray(leaf)[:count]
-            # A lane on several devices may repeat its last chain to fill them up.
-            columns = np.moveaxis(values, 1, 0)[: len(chains)] if self._batched else values[None]
+            columns = by_chain(leaf, len(chains), count, self._batched)
             field[list(chains), first : first + count] = columns
 
         jax.tree.map(copy, self._fields, rows)
@@ -63,6 +61,13 @@ class Memory:
     def first(self, num_draws: int) -> Any:
         """The fields of the first ``num_draws`` draws of every chain, ``(chains, draws, ...)``."""
         return jax.tree.map(lambda field: field[:, :num_draws], self._fields)
+
+
+def by_chain(rows: jax.Array, num_chains: int, count: int, batched: bool) -> np.ndarray:
+    """The first ``count`` rows of a lane on the host, ``(chains, count, ...)``."""
+    values = np.asarray(rows)[:count]
+    # A lane on several devices may repeat its last chain to fill them up.
+    return np.moveaxis(values, 1, 0)[:num_chains] if batched else values[None]
 
 
 def block_that_fits(result_shape: Any) -> int:

@@ -128,8 +128,7 @@ class Job(NamedTuple):
         # Unknown fields and sites are found here, before anything compiles.
         sample = self._one_sample(jax.eval_shape(self.fields.select, program.out_shape))
         if self.fields.excluded:
-            values = jax.eval_shape(self._constrain, sample, self.arguments.data)
-            self.fields.check_excluded(values)
+            self.fields.check_excluded(jax.eval_shape(self._constrain, sample, self.arguments.data))
         return Start(program, [(lane, *shared) for lane in lanes])
 
     def engine(self, state: Any) -> Engine:
@@ -173,7 +172,9 @@ class Job(NamedTuple):
             out_shardings=(placement.sharding, placement.along_chains(1)),
         ).start_compiling()
         sample = self._one_sample(sample_shape)
-        block = block_that_fits(jax.eval_shape(self._constrain, sample, data))
+        values = jax.eval_shape(self._constrain, sample, data)
+        fields.check_excluded(values)
+        block = block_that_fits(values)
         block += -block % placement.num_shards
         sharding = placement.sharding
         samples = jax.tree.map(

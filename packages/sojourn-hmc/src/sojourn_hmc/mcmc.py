@@ -27,6 +27,7 @@ from sojourn_hmc.prepare import Request, prepare
 from sojourn_hmc.progress import display
 from sojourn_hmc.results import Results, problems, results
 from sojourn_hmc.run import Run
+from sojourn_hmc.stores import DrawStore
 from sojourn_hmc.view import RunView
 
 PyTree = Any
@@ -170,6 +171,7 @@ class MCMC:
         stop_when: Watcher | None = None,
         checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: float = 60.0,
+        store: DrawStore | None = None,
         **kwargs: Any,
     ) -> None:
         """Run the warmup, unless `post_warmup_state` is set, and collect samples.
@@ -201,10 +203,16 @@ class MCMC:
             Seconds between two checkpoints; there is one at the end of a run, too. With 0 there is
             one after each chunk.
 
+        store : DrawStore, optional
+            Where draws go as they arrive, instead of memory: `NumpyStore` or `ZarrStore`. What is
+            read of it after the run is mapped, not loaded, until `get_samples` is called.
+
         Raises
         ------
         ValueError
             If the input cannot be sampled: before anything compiles where it can be known then.
+        FileExistsError
+            If the store holds draws, unless the run goes on from a checkpoint.
         CheckpointError
             If the checkpoint is of another run, of an unknown format, or damaged.
 
@@ -223,7 +231,7 @@ class MCMC:
         if self._post_warmup_state is None and self.num_warmup > 0:
             phases = (Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling)
         request = self._request(rng_key, phases, args, kwargs, extra_fields, init_params)
-        if self._start(request, checkpoint, checkpoint_every):
+        if self._start(request, checkpoint, checkpoint_every, store):
             self._draw(callback, stop_when)
 
     def resume(self, *, callback: Watcher | None = None, stop_when: Watcher | None = None) -> None:
@@ -381,14 +389,20 @@ class MCMC:
             self._post_warmup_state,
         )
 
-    def _start(self, request: Request, path: Any = None, every: float = 0.0) -> bool:
+    def _start(
+        self,
+        request: Request,
+        path: Any = None,
+        every: float = 0.0,
+        store: DrawStore | None = None,
+    ) -> bool:
         """Make ready for a run; False if it was traced into an outer function and is over."""
         inputs = (request.keys, request.args, request.kwargs, request.init_params, request.states)
         if is_traced(self.sampler, inputs):
             self._trace(request)
             return False
         self.sampler.check(request.args, request.kwargs, self._one_start(request.init_params))
-        self._run, self._keeper = prepare(request, path, every)
+        self._run, self._keeper = prepare(request, path, every, store)
         self.placement, self._last_state = self._run.job.placement, None
         self._results, self.ended_by = Results(), "nothing yet"
         return True
@@ -406,6 +420,8 @@ class MCMC:
             shown.show(run.num_done, run.phase.name, describe)
             if keeper is not None:
                 keeper.save_if_due(run)
+            if run.stream is not None and run.is_streaming:
+                run.stream.commit_if_due()
             if callback is not None:
                 callback(view)
             if stop_when is not None and stop_when(view):
@@ -417,7 +433,7 @@ class MCMC:
         except BaseException as error:
             shown.close()
             self.ended_by = type(error).__name__
-            self._collect(run)
+            self._collect_after(error, run)
             if keeper is not None:
                 keeper.save_after(error, run)
             warnings.warn(
@@ -441,8 +457,15 @@ class MCMC:
         self._last_state = None
         self._results = Results()
         if run.num_draws > 0:
-            unconstrained, *others = run.fields()
-            self._results = results(run.job.fields, unconstrained, run.samples(), others)
+            positions = run.engine.sample_shape[0]
+            self._results = results(run.job.fields, positions, run.samples(), run.fields()[1:])
+
+    def _collect_after(self, error: BaseException, run: Run) -> None:
+        """Collect when a run breaks off; what a full disk keeps back is noted."""
+        try:
+            self._collect(run)
+        except OSError as failure:
+            error.add_note(f"get_samples() gives nothing before resume() finds room: {failure}")
 
     def _what_there_is(self, run: Run) -> str:
         if run.num_draws == 0:
@@ -486,6 +509,7 @@ class MCMC:
         self._last_state = outcome.states
         if self.num_chains == 1:
             self._last_state = jax.tree.map(lambda leaf: leaf[0], outcome.states)
+        fields.check_excluded(outcome.samples)
         self._results = results(fields, outcome.unconstrained, outcome.samples, outcome.others)
 
     def _one_start(self, init_params: PyTree) -> PyTree:

@@ -23,6 +23,7 @@ from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane import Reached, part
 from sojourn_hmc.placement import Transform, place
 from sojourn_hmc.run import Run
+from sojourn_hmc.stores import DrawStore
 
 
 class Request(NamedTuple):
@@ -86,7 +87,9 @@ class Ready(NamedTuple):
     keeper: Checkpoint | None
 
 
-def prepare(request: Request, path: Any = None, every: float = 0.0) -> Ready:
+def prepare(
+    request: Request, path: Any = None, every: float = 0.0, store: DrawStore | None = None
+) -> Ready:
     """Trace and begin to compile what a run needs, and put its chains where they go on from.
 
     Parameters
@@ -97,6 +100,8 @@ def prepare(request: Request, path: Any = None, every: float = 0.0) -> Ready:
         Of a checkpoint: the run goes on from it if there is one.
     every : float
         Seconds between two checkpoints.
+    store : DrawStore, optional
+        Where draws go instead of memory.
     """
     placement = place(request.chain_method, request.num_chains, (request.args, request.kwargs))
     goes_on = path is not None and checkpoint.exists(path)
@@ -122,6 +127,8 @@ def prepare(request: Request, path: Any = None, every: float = 0.0) -> Ready:
         return run, start, []
 
     run, start, states = with_fallback((request.args, request.kwargs), placement, begin)
+    if store is not None:
+        (store.extend if goes_on else store.create)(run.stream_to(store).layout)
     keeper = None
     if path is not None:
         identity = fingerprint(run.job, run.engine, request.keys, start, given, request.phases)

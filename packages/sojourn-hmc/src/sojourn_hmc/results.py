@@ -35,28 +35,29 @@ class Results(NamedTuple):
         return {site: samples[site] for site in samples if site in self.sites} or samples
 
 
-def results(fields: Fields, unconstrained: Any, samples: Any, others: Sequence[Any]) -> Results:
+def results(fields: Fields, positions: Any, samples: Any, others: Sequence[Any]) -> Results:
     """Sort out what is shown.
 
     Parameters
     ----------
     fields : Fields
         What was collected.
-    unconstrained, samples : pytree
-        The kernel's sample field, and what users read of it.
+    positions : pytree
+        The kernel's sample field, or its shapes: it tells what is sampled.
+    samples : pytree
+        What users read of it.
     others : sequence
         The other fields.
     """
     # Sites are told from what is deterministic by their names, unless these change on the way
     # to what a user reads.
     keeps_names = (
-        isinstance(unconstrained, dict)
+        isinstance(positions, dict)
         and isinstance(samples, dict)
-        and unconstrained.keys() <= samples.keys()
+        and positions.keys() - set(fields.excluded) <= samples.keys()
     )
-    sites = tuple(unconstrained) if keeps_names else None
-    if samples is not None and fields.excluded:
-        fields.check_excluded(samples)
+    sites = tuple(positions) if keeps_names else None
+    if isinstance(samples, dict):
         samples = {site: samples[site] for site in samples if site not in fields.excluded}
     named = zip(fields.names[1:], others, strict=False)
     shown = {name: leaf for name, leaf in named if name not in fields.hidden}

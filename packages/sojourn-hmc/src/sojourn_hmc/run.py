@@ -14,6 +14,8 @@ from sojourn_hmc.draws import Memory, constrain
 from sojourn_hmc.driver import Phase, drive
 from sojourn_hmc.engine import Engine, Job
 from sojourn_hmc.lane import Lane, Reached, join, map_on_host
+from sojourn_hmc.stores import DrawStore
+from sojourn_hmc.stream import Stream
 
 
 class Run:
@@ -40,6 +42,8 @@ class Run:
         How far its lanes are.
     phase_number : int
         Place of the present phase among ``phases``.
+    stream : Stream or None
+        What takes the draws of the last phase to a store, if not to memory.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Run:
         self.chain_shape = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape[skip:], leaf.dtype), lane_shape
         )
+        self.stream: Stream | None = None
         self.lanes: list[Lane] = []
         self.phase_number = 0
 
@@ -102,15 +107,44 @@ class Run:
         ]
         self.begin_phase(phase_number)
 
+    def stream_to(self, store: DrawStore) -> Stream:
+        """Let the draws of the last phase go to a store, which is to be opened for them."""
+        placement = self.job.placement
+        self.stream = Stream(
+            store,
+            self.job.fields,
+            jax.eval_shape(self.job.fields.select, self.chain_shape),
+            self.engine.constrain.out_shape,
+            placement.lanes,
+            placement.batched,
+            self.phases[-1].num_kept(),
+            self.engine.block,
+            self.constrain,
+        )
+        return self.stream
+
     def begin_phase(self, phase_number: int) -> None:
         """Make room for the draws of a phase."""
         self.phase_number = phase_number
-        self.draws = Memory(
+        self.memory = Memory(
             self.num_chains,
-            self.phase.num_kept(),
+            0 if self.is_streaming else self.phase.num_kept(),
             self.engine.sample_shape,
             self.job.placement.batched,
         )
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the draws of the present phase go to a store."""
+        return self.stream is not None and self.phase_number == len(self.phases) - 1
+
+    @property
+    def draws(self) -> Memory | Stream:
+        """Where the draws of the present phase go."""
+        if self.is_streaming:
+            assert self.stream is not None
+            return self.stream
+        return self.memory
 
     def go_on(self, between: Callable[[], str | None]) -> str | None:
         """Run to the end of the last phase.
@@ -161,14 +195,20 @@ class Run:
         return jax.device_put(states)
 
     def fields(self) -> tuple:
-        """The collected fields of the draws that every chain has made, ``(chains, draws, ...)``."""
+        """The collected fields of the draws that every chain has made, ``(chains, draws, ...)``.
+
+        The first are positions in the unconstrained space, or, of draws that went to a store, what
+        users read.
+        """
         return self.draws.first(self.num_draws)
 
     def samples(self) -> Any:
         """The same draws in the space that users read."""
-        num_draws, engine = self.num_draws, self.engine
-        unconstrained = self.draws.first(num_draws)[0]
-        data = self.job.arguments.data
-        return constrain(
-            engine.constrain, engine.block, data, unconstrained, self.num_chains, num_draws
-        )
+        if self.is_streaming:
+            return self.fields()[0]
+        return self.constrain(self.fields()[0], self.num_chains, self.num_draws)
+
+    def constrain(self, samples: Any, num_chains: int, num_draws: int) -> Any:
+        """Map positions ``(chains, draws, ...)`` to the space that users read."""
+        engine, data = self.engine, self.job.arguments.data
+        return constrain(engine.constrain, engine.block, data, samples, num_chains, num_draws)

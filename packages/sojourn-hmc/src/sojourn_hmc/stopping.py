@@ -83,7 +83,8 @@ class WallTime(StoppingRule):
 class OfDraws(StoppingRule):
     """A rule that judges the draws of every component, after a hundred draws of each chain.
 
-    Draws are those of the unconstrained space: a monotone map changes no statistic of ranks.
+    They are judged as the run holds them (`RunView.draws`), mostly in the unconstrained space: a
+    monotone map changes no statistic of ranks.
     """
 
     def __init__(self) -> None:
@@ -97,7 +98,7 @@ class OfDraws(StoppingRule):
         num_draws = view.num_draws if view.phase == "sample" else 0
         if num_draws >= max(LEAST_DRAWS, GROWTH * self._judged):
             self._judged = num_draws
-            self._verdict = all(map(self.is_fulfilled_by, _components(view.unconstrained())))
+            self._verdict = all(map(self.is_fulfilled_by, _components(view.draws())))
         return self._verdict
 
     @abstractmethod

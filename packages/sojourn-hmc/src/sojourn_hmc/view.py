@@ -24,7 +24,7 @@ class RunView:
     >>> def look(view):
     ...     seen.add(view.phase)
     ...     if view.num_draws > 1:
-    ...         view.unconstrained().std()
+    ...         view.draws().std()
     >>> mcmc = MCMC(
     ...     NUTS(potential_fn=lambda x: 0.5 * x**2),
     ...     num_warmup=50,
@@ -77,8 +77,11 @@ class RunView:
         """The state of each chain, with a leading axis of chains; chains may be at different i."""
         return self._run.states()
 
-    def unconstrained(self) -> Any:
-        """The kernel's sample field of the draws, ``(chains, draws, ...)``."""
+    def draws(self) -> Any:
+        """The draws as the run holds them, ``(chains, draws, ...)``: nothing is computed.
+
+        These are positions in the unconstrained space; with a store, the samples that it holds.
+        """
         return self._run.fields()[0]
 
     def extra_fields(self) -> dict[str, np.ndarray]:

@@ -13,11 +13,11 @@ from typing import Any
 
 import jax
 
+from sojourn_hmc import files
 from sojourn_hmc._version import __version__
-from sojourn_hmc.checkpoint import files
-from sojourn_hmc.checkpoint.files import CheckpointError
 from sojourn_hmc.checkpoint.fingerprint import compare
 from sojourn_hmc.checkpoint.states import Leaf, decode, encode
+from sojourn_hmc.files import CheckpointError
 from sojourn_hmc.lane import Reached, join, part
 from sojourn_hmc.run import Run
 
@@ -80,7 +80,12 @@ class Checkpoint:
         if run.phase_number != self._phase_number or not self._saved:
             self._begin_phase(run.phase_number, [0] * len(reached))
         number = self._number + 1
-        num_segments, segments_digest = self._save_draws(run, [lane.kept for lane in reached])
+        if run.is_streaming:
+            num_segments, segments_digest = 0, ""
+            stored = run.stream.commit(durable=True) if run.stream is not None else []
+        else:
+            kept = [lane.kept for lane in reached]
+            (num_segments, segments_digest), stored = self._save_draws(run, kept), None
         placement = run.job.placement
         states = join([lane.state for lane in reached], placement.batched, run.num_chains)
         state_file = self.path / f"state-{number:06d}.npz"
@@ -100,7 +105,12 @@ class Checkpoint:
                 "sha256": state_digest,
                 "leaves": leaves,
             },
-            "draws": {"segments": num_segments, "sha256": segments_digest},
+            "draws": {
+                "segments": num_segments,
+                "sha256": segments_digest,
+                "store": None if run.stream is None else repr(run.stream.store),
+                "stored": stored,
+            },
         }
         files.write(self.path / HEADER, files.seal(header))
         # From here on the new checkpoint is the one that counts.
@@ -122,7 +132,7 @@ class Checkpoint:
             return self._num_segments, self._segments_digest
         arrays = {}
         for n, lane in enumerate(run.lanes):
-            rows = run.draws.between(lane.chains, self._saved[n], kept[n])
+            rows = run.memory.between(lane.chains, self._saved[n], kept[n])
             for m, leaf in enumerate(jax.tree.leaves(rows)):
                 arrays[f"{n}.{m}"] = leaf
         segment = self._segment(self._num_segments)
@@ -162,6 +172,7 @@ class Checkpoint:
         self._number = header["number"]
         self._num_segments = header["draws"]["segments"]
         self._segments_digest = header["draws"]["sha256"]
+        self._check_store(header["draws"], run)
         phase = run.phases[header["phase"]]
         if max(header["done"]) > phase.num_transitions:
             raise CheckpointError(
@@ -175,6 +186,22 @@ class Checkpoint:
         ]
         run.stand_at(header["phase"], reached)
         self._read_draws(run)
+        if run.is_streaming and run.stream is not None:
+            try:
+                run.stream.go_on_from(header["kept"], header["draws"]["stored"])
+            except ValueError as error:
+                raise CheckpointError(
+                    f"the checkpoint {self.path} does not fit: {error}"
+                ) from error
+
+    def _check_store(self, saved: dict[str, Any], run: Run) -> None:
+        """Raise if the draws are where the run does not look for them."""
+        if (saved["store"] is None) != (run.stream is None):
+            where = "in the checkpoint itself" if saved["store"] is None else f"in {saved['store']}"
+            raise CheckpointError(
+                f"the draws of the checkpoint {self.path} are {where}: call run() with the "
+                "store= that it was called with"
+            )
 
     def _read_states(self, saved: dict[str, Any], run: Run) -> list[Any]:
         path = self.path / saved["file"]
@@ -197,8 +224,8 @@ class Checkpoint:
         for path in paths:
             arrays = files.unpack(files.read(path), path)
             for n, lane in enumerate(run.lanes):
-                leaves = [arrays[f"{n}.{m}"] for m in range(run.draws.num_leaves)]
-                run.draws.put(lane.chains, first[n], leaves)
+                leaves = [arrays[f"{n}.{m}"] for m in range(run.memory.num_leaves)]
+                run.memory.put(lane.chains, first[n], leaves)
                 first[n] += leaves[0].shape[1] if leaves else 0
 
 

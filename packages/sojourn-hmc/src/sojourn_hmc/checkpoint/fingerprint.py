@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from sojourn_hmc.checkpoint.files import CheckpointError, digest
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.engine import Engine, Job, Start
+from sojourn_hmc.files import CheckpointError, digest
 from sojourn_hmc.lane import is_typed_key
 
 WORDS = {

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sojourn_hmc.checkpoint.files import CheckpointError, damaged, fit
+from sojourn_hmc.files import CheckpointError, damaged, fit
 from sojourn_hmc.lane import is_typed_key
 
 
