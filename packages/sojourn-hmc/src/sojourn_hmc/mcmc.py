@@ -24,6 +24,7 @@ from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane import map_on_host
 from sojourn_hmc.placement import METHODS, Placement, Transform
 from sojourn_hmc.prepare import Request, prepare
+from sojourn_hmc.processes import gather, gather_chains
 from sojourn_hmc.progress import display
 from sojourn_hmc.results import Results, problems, results
 from sojourn_hmc.run import Run
@@ -444,21 +445,35 @@ class MCMC:
             )
             raise
         shown.close()
-        self._collect(run)
+        collected = self._collect(run, everywhere=True)
         if keeper is not None:
             keeper.save(run)
-        if self.report and run.phase.name == "sample" and run.num_draws > 0:
-            text = problems(self.sampler, run.job.fields, run.fields(), self._results)
+        if self.report and run.phase.name == "sample" and collected:
+            text = problems(self.sampler, run.job.fields, collected, self._results)
             if text:
                 warnings.warn(text, SamplingWarning, stacklevel=3)
 
-    def _collect(self, run: Run) -> None:
-        """Put the draws that every chain has made where a user finds them."""
+    def _collect(self, run: Run, everywhere: bool = False) -> tuple:
+        """Put the draws that every chain has made where a user finds them; give their fields.
+
+        With ``everywhere`` they are those of all processes, unless they go to a store. A run that
+        is broken off keeps its own: the other processes may still be drawing.
+        """
         self._last_state = None
         self._results = Results()
-        if run.num_draws > 0:
-            positions = run.engine.sample_shape[0]
-            self._results = results(run.job.fields, positions, run.samples(), run.fields()[1:])
+        several = everywhere and jax.process_count() > 1
+        num_draws = run.num_draws
+        if several:
+            self._last_state = jax.device_put(map_on_host(gather_chains, run.states()))
+            num_draws = min(gather(np.array(num_draws)))
+        if num_draws == 0:
+            return ()
+        collected, samples = run.fields(), run.samples()
+        if several and not run.is_streaming:
+            collected, samples = gather_chains((collected, samples))
+        positions = run.engine.sample_shape[0]
+        self._results = results(run.job.fields, positions, samples, collected[1:])
+        return collected
 
     def _collect_after(self, error: BaseException, run: Run) -> None:
         """Collect when a run breaks off; what a full disk keeps back is noted."""

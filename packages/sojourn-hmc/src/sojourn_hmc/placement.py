@@ -153,7 +153,10 @@ def place(chain_method: str | Transform | Mesh, num_chains: int, data: Any = ())
 def _in_parallel(chains: tuple[int, ...]) -> Placement:
     devices, cores = _devices(), available_cores()
     platform = devices[0].platform
-    if len(devices) > 1 and (platform != "cpu" or len(devices) <= cores):
+    # A CPU's devices share its cores, and batches of chains are slow there: a device takes one
+    # chain or none.
+    suits = platform != "cpu" or len(chains) <= len(devices) <= cores
+    if len(devices) > 1 and suits:
         # No more devices than the fullest one needs: five chains on four are 2 + 2 + 1.
         on_each = math.ceil(len(chains) / len(devices))
         used = math.ceil(len(chains) / on_each)
@@ -162,9 +165,9 @@ def _in_parallel(chains: tuple[int, ...]) -> Placement:
     if platform != "cpu":
         return Placement((chains,), 1, True, f"{_counted(chains)} as one batch on {devices[0]}")
     workers = min(len(chains), cores)
-    text = f"{_counted(chains)} on {workers} threads"
+    text = f"{_counted(chains)} on {workers} thread{'s' * (workers > 1)}"
     if len(devices) > 1:
-        text += f"; {len(devices)} CPU devices are more than the {cores} cores, and are left alone"
+        text += f" of one of {len(devices)} CPU devices, which share {cores} cores"
     return Placement(_singles(chains), workers, False, text)
 
 

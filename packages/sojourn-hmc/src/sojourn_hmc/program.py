@@ -52,12 +52,16 @@ class Program:
         """What is compiled, as text: equal for equal programs, in other processes too."""
         return self._lowered.as_text()
 
-    def __call__(self, *arguments: Any) -> Any:
-        """Run the program on arguments of the shapes that it was made for."""
+    def compiled(self) -> Any:
+        """The compiled program, a `jax.stages.Compiled`, as soon as it is there."""
         if self._compiled is None:
             self.start_compiling()
         assert self._compiled is not None
-        return self._compiled.result()(*arguments)
+        return self._compiled.result()
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the program on arguments of the shapes that it was made for."""
+        return self.compiled()(*arguments)
 
 
 def shape_of(tree: Any) -> Any:
