@@ -8,7 +8,7 @@ import pytest
 import sojourn_distributions as dist
 from sojourn_gibbs.conditional_target import Given, conditional_target
 from sojourn_hmc import PotentialTarget
-from sojourn_infer import HMC, NUTS, SA, BarkerMH, ModelTarget
+from sojourn_infer import HMC, NUTS, BarkerMH, ModelTarget
 from sojourn_primitives import plate, sample, subsample
 
 
@@ -39,16 +39,6 @@ def test_refreshing_is_starting_anew_at_the_same_place(kernel):
         np.testing.assert_allclose(fresh, anew, rtol=1e-5)
         assert abs(fresh - stale) > 0.5
     assert original.model is model
-
-
-def test_sa_refreshes_every_point():
-    original = SA(model)
-    conditional = original.wrap_model(lambda m: conditional_target(ModelTarget(m)).model)
-    state = conditional.init(jax.random.key(0), 10, {"mean": 0.4}, given(0), {})
-    refreshed = conditional.refresh(state, given(2), {})
-    potential = conditional.target.setup(given(2), {}).potential
-    expected = [potential({"mean": z}) for z in state.adapt_state.zs[:, 0]]
-    np.testing.assert_allclose(refreshed.adapt_state.pes, expected, rtol=1e-6)
 
 
 def test_fixed_sites_count_in_the_density():

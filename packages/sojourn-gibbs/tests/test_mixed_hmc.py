@@ -47,7 +47,7 @@ def check_coarse(setting, **size):
 
 @pytest.mark.parametrize("setting", [SETTINGS[n] for n in (0, 4, 8, 9)], ids=str)
 def test_exact_at_a_coarse_step(setting):
-    check_coarse(setting, chains=1000, burn=60, draws=200)
+    check_coarse(setting, chains=400, burn=60, draws=200)
 
 
 @pytest.mark.statistics

@@ -6,6 +6,7 @@ of its sites unchanged, hence the joint law; so does doing one block after the o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -62,13 +63,14 @@ class GibbsState(NamedTuple):
     @property
     def diverging(self) -> jax.Array:
         """Whether the last transition of some block diverged."""
+        # States may have an axis of chains, so nothing is summed over an axis here.
         flags = [s.diverging for s in self.block_states if hasattr(s, "diverging")]
-        return jnp.any(jnp.stack(flags)) if flags else jnp.asarray(False)
+        return functools.reduce(jnp.logical_or, flags, jnp.zeros_like(self.i, bool))
 
     @property
     def num_outside(self) -> jax.Array:
         """How many elements lie outside of their support."""
-        return sum(self.outside.values(), start=jnp.zeros((), jnp.int32))
+        return sum(self.outside.values(), start=jnp.zeros_like(self.i))
 
 
 class Gibbs(MCMCKernel):
@@ -78,7 +80,7 @@ class Gibbs(MCMCKernel):
     ----------
     blocks : sequence of (kernel, sites)
         Visited in order in each transition. ``kernel`` is `DiscreteGibbs`, `CustomGibbs`,
-        `MixedHMC`, HMC, NUTS, BarkerMH, SA or any that has ``refresh`` and ``wrap_model`` of
+        `MixedHMC`, HMC, NUTS, BarkerMH or any that has ``refresh`` and ``wrap_model`` of
         `MCMCKernel`; those on a model are all on the same one. ``sites`` is a list of names, or
         a function of a trace that returns one (`discrete_latent_sites`); None, for one block at
         most, takes all sites that no other block has.
@@ -166,10 +168,10 @@ class Gibbs(MCMCKernel):
     def find_problems(self, fields: dict[str, np.ndarray]) -> list[str]:
         """Say what each block finds; see `MCMCKernel.find_problems`."""
         problems = []
-        outside = int(np.sum(fields["num_outside"] > 0))
-        if outside:
+        outside = fields["num_outside"] > 0
+        if outside.any():
             problems.append(
-                f"{outside} of {fields['outside'].size} transitions put a site outside of its "
+                f"{int(outside.sum())} of {outside.size} transitions put a site outside of its "
                 "support: the draws are not from the posterior. Correct what gibbs_fn returns"
             )
         for n, (kernel, _) in enumerate(self.blocks):

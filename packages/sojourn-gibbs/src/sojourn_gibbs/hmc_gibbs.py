@@ -21,7 +21,7 @@ class HMCGibbs(Gibbs):
     Parameters
     ----------
     inner_kernel : HMC or NUTS
-        A kernel on the whole model; BarkerMH and SA serve as well.
+        A kernel on the whole model; BarkerMH serves as well.
     gibbs_fn : Callable
         Called as ``gibbs_fn(rng_key=..., gibbs_sites=..., hmc_sites=...)``; see `CustomGibbs`. It
         must draw the sites from their law given all others, or leave that law unchanged.
@@ -75,7 +75,7 @@ class DiscreteHMCGibbs(Gibbs):
     Parameters
     ----------
     inner_kernel : HMC or NUTS
-        A kernel on the whole model; BarkerMH and SA serve as well.
+        A kernel on the whole model; BarkerMH serves as well.
     random_walk : bool
         Propose all values of a discrete site alike, in place of the conditional law.
     modified : bool

@@ -98,7 +98,8 @@ class SA(TargetKernel):
     The warmup is burn-in and needs to be long, since nothing but the points themselves adapts. A
     transition replaces one point at most and reports one of the ``N`` at random, so consecutive
     draws are nearly independent of each other while they come from nearly the same points: take
-    many, and thin.
+    many, and thin. It cannot be a block of a composition: all its points are draws from one law,
+    while the other blocks move given the one that is reported.
 
     Parameters
     ----------
@@ -263,17 +264,6 @@ class SA(TargetKernel):
             diverging=~(energy - pes[reported] <= MAX_ENERGY_JUMP),
             adapt_state=SAAdaptState(zs, pes, loc, factor, num_warmup),
             rng_key=state.rng_key,
-        )
-
-    def refresh(self, state: SAState, model_args: tuple, model_kwargs: dict) -> SAState:
-        """Compute the potential of every point anew; see `MCMCKernel.refresh`."""
-        setup = self.target.setup(model_args, model_kwargs, None)
-        unravel = ravel_pytree(state.z)[1]
-        return state._replace(
-            potential_energy=setup.potential(state.z),
-            adapt_state=state.adapt_state._replace(
-                pes=jax.vmap(lambda z: setup.potential(unravel(z)))(state.adapt_state.zs)
-            ),
         )
 
     def check_start(self, state: SAState, model_args: tuple, model_kwargs: dict) -> None:
