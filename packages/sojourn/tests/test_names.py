@@ -27,6 +27,9 @@ NAMES = {
     "substitute trace uncondition",
     "sojourn.infer": "BarkerMH HMC MCMC NUTS Predictive SA init_to_feasible init_to_mean "
     "init_to_median init_to_sample init_to_uniform init_to_value log_density log_likelihood",
+    "sojourn.infer.gibbs": "CustomGibbs DiscreteGibbs Gibbs GibbsState discrete_latent_sites",
+    "sojourn.infer.hmc_gibbs": "DiscreteHMCGibbs HMCGibbs HMCGibbsState",
+    "sojourn.infer.mixed_hmc": "MixedHMC MixedHMCState",
     "sojourn.infer.mcmc": "MCMC MCMCKernel",
     "sojourn.infer.hmc": "HMC NUTS HMCState",
     "sojourn.infer.sa": "SA SAAdaptState SAState",

@@ -123,7 +123,7 @@ class Gibbs(MCMCKernel):
     """
 
     def __init__(self, blocks: Sequence[tuple[MCMCKernel, Selection]]):
-        self.blocks = tuple((kernel, sites) for kernel, sites in blocks)
+        self._blocks = tuple((kernel, sites) for kernel, sites in blocks)
         check_selections([sites for _, sites in self.blocks])
         for kernel, _ in self.blocks:
             _check_block(kernel)
@@ -139,6 +139,11 @@ class Gibbs(MCMCKernel):
                 f"{[kernel.model for kernel in based]}"
             )
         self.conditional = tuple(kernel.wrap_model(conditioned) for kernel, _ in self.blocks)
+
+    @property
+    def blocks(self) -> tuple[tuple[MCMCKernel, Selection], ...]:
+        """The blocks, as they were given."""
+        return self._blocks
 
     @property
     def model(self) -> Callable:

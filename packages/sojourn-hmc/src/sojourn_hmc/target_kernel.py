@@ -56,6 +56,31 @@ class TargetKernel(MCMCKernel):
         """Ask the target whether it can be sampled."""
         self.target.check(model_args, model_kwargs, init_params)
 
+    def get_constrain_fn(
+        self,
+        model_args: tuple = (),
+        model_kwargs: dict | None = None,
+        return_deterministic: bool = False,
+    ) -> Callable[[Any], Any]:
+        """Return the map to constrained values; see `MCMCKernel.get_constrain_fn`.
+
+        Parameters
+        ----------
+        model_args, model_kwargs
+            Arguments of the model.
+        return_deterministic : bool
+            Whether to give what the target reports besides, such as deterministic sites.
+        """
+        constrain = self.postprocess_fn(model_args, model_kwargs or {})
+
+        def sampled(position: Any) -> Any:
+            values = constrain(position)
+            if return_deterministic or not isinstance(position, dict):
+                return values
+            return {name: values[name] for name in position}
+
+        return sampled
+
     def postprocess_fn(self, args: tuple, kwargs: dict) -> Callable[[Any], Any]:
         """Return the target's map from unconstrained to constrained values."""
         return self.target.setup(args, kwargs, None).constrain

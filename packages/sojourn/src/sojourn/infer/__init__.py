@@ -2,17 +2,27 @@
 
 from sojourn.infer import (
     barker,
+    gibbs,
     hmc,
     hmc_gibbs,
     hmc_util,
     initialization,
     inspect,
     mcmc,
+    mixed_hmc,
     reparam,
     sa,
     util,
 )
-from sojourn_gibbs import HMCECS
+from sojourn_gibbs import (
+    HMCECS,
+    CustomGibbs,
+    DiscreteGibbs,
+    DiscreteHMCGibbs,
+    Gibbs,
+    HMCGibbs,
+    MixedHMC,
+)
 from sojourn_infer import (
     HMC,
     MCMC,
@@ -38,9 +48,16 @@ __all__ = [
     "NUTS",
     "SA",
     "BarkerMH",
+    "CustomGibbs",
+    "DiscreteGibbs",
+    "DiscreteHMCGibbs",
+    "Gibbs",
+    "HMCGibbs",
     "MCMCKernel",
+    "MixedHMC",
     "Predictive",
     "barker",
+    "gibbs",
     "hmc",
     "hmc_gibbs",
     "hmc_util",
@@ -55,6 +72,7 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "mcmc",
+    "mixed_hmc",
     "reparam",
     "sa",
     "util",
