@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from sojourn_hmc.checkpoint import Checkpoint
+from sojourn_hmc.datatree import Drawn, to_datatree
 from sojourn_hmc.description import Description
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import present
@@ -161,6 +162,9 @@ class MCMC:
         self._run: Run | None = None
         self._keeper: Checkpoint | None = None
         self._results = Results()
+        self._warmup_results = Results()
+        self._args: tuple = ()
+        self._kwargs: dict[str, Any] = {}
 
     def run(
         self,
@@ -229,8 +233,10 @@ class MCMC:
         first_kept = self.num_samples % self.thinning + self.thinning - 1
         sampling = Phase("sample", self.num_samples, first_kept, self.thinning)
         phases: tuple[Phase, ...] = (sampling,)
-        if self._post_warmup_state is None and self.num_warmup > 0:
-            phases = (Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling)
+        if self._post_warmup_state is None:
+            self._warmup_results = Results()
+            if self.num_warmup > 0:
+                phases = (Phase("warmup", self.num_warmup, self.num_warmup, 1), sampling)
         request = self._request(rng_key, phases, args, kwargs, extra_fields, init_params)
         if self._start(request, checkpoint, checkpoint_every, store):
             self._draw(callback, stop_when)
@@ -287,6 +293,7 @@ class MCMC:
         request = self._request(rng_key, (phase,), args, kwargs, extra_fields, init_params)
         if self._start(request):
             self._draw(None, None)
+        self._warmup_results = self._results
         self._post_warmup_state = self.last_state
 
     @property
@@ -338,6 +345,41 @@ class MCMC:
         self._require_run()
         return present(self._results.extra_fields, group_by_chain)
 
+    def to_datatree(self, *, log_likelihood: bool = False, **groups: Any) -> Any:
+        """Draws, statistics and data as a DataTree, which ArviZ summarises, compares and plots.
+
+        Axes have the names of the model's plates; statistics those of ArviZ: ``lp`` is the negative
+        ``potential_energy``, ``n_steps`` is ``num_steps``, ``acceptance_rate`` is ``accept_prob``.
+        A warmup of `warmup` with ``collect_warmup=True`` has groups of its own.
+
+        Parameters
+        ----------
+        log_likelihood : bool
+            Whether to compute the log density of every observation, which ``loo`` needs.
+        **groups
+            ``posterior_predictive``, ``predictions``, ``prior`` (with prior predictive draws),
+            ``constant_data``, ``predictions_constant_data``: arrays by name. ``coords``: labels
+            along an axis, by its name. ``dims``: names of the axes of a variable, in place of the
+            plates. ``pred_coords``, ``pred_dims``: the same for predictions.
+
+        Raises
+        ------
+        ImportError
+            Without ArviZ: ``pip install 'sojourn[arviz]'``.
+        ValueError
+            If shapes do not fit to the draws, or names of axes and labels to a variable.
+        """
+        self._require_run()
+        results, warmup = self._results, self._warmup_results
+        drawn = Drawn(
+            self.sampler,
+            self._args,
+            self._kwargs,
+            Results() if results is warmup else results,
+            warmup,
+        )
+        return to_datatree(drawn, log_likelihood=log_likelihood, **groups)
+
     def print_summary(self, prob: float = 0.9, exclude_deterministic: bool = True) -> None:
         """Print moments, quantile interval, effective sample size and R-hat of every site.
 
@@ -374,6 +416,7 @@ class MCMC:
         init_params: PyTree,
     ) -> Request:
         """Check what is asked for, as far as that needs no trace."""
+        self._args, self._kwargs = args, kwargs
         return Request(
             self.sampler,
             choose_fields(self.sampler, extra_fields, watch=self.report),

@@ -21,11 +21,14 @@ class Results(NamedTuple):
         Other collected fields.
     sites : tuple of str or None
         Names of the samples that were drawn, which the others follow from; None if unknown.
+    hidden_fields : dict of str to array
+        Fields that were collected for the report only.
     """
 
     samples: Any = None
     extra_fields: dict[str, Any] = {}
     sites: tuple[str, ...] | None = None
+    hidden_fields: dict[str, Any] = {}
 
     def sampled(self) -> Any:
         """The samples without what follows from others, where that is known and not all."""
@@ -59,9 +62,9 @@ def results(fields: Fields, positions: Any, samples: Any, others: Sequence[Any])
     sites = tuple(positions) if keeps_names else None
     if isinstance(samples, dict):
         samples = {site: samples[site] for site in samples if site not in fields.excluded}
-    named = zip(fields.names[1:], others, strict=False)
-    shown = {name: leaf for name, leaf in named if name not in fields.hidden}
-    return Results(samples, shown, sites)
+    shown = dict(zip(fields.names[1:], others, strict=False))
+    hidden = {name: shown.pop(name) for name in fields.hidden}
+    return Results(samples, shown, sites, hidden)
 
 
 def problems(kernel: MCMCKernel, fields: Fields, collected: Sequence[Any], results: Results) -> str:

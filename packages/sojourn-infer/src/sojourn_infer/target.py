@@ -11,7 +11,9 @@ import numpy as np
 
 from sojourn_distributions import biject_to, validation_enabled
 from sojourn_hmc import Setup
+from sojourn_hmc.variables import Variables
 from sojourn_infer.density import site_log_density
+from sojourn_infer.variables import describe_model
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.sites import Model, abstract_trace, latent_sites, observed_sites
 from sojourn_infer.unconstrain import (
@@ -98,6 +100,10 @@ class ModelTarget:
             return reported_values(constrained_trace(model, model_args, model_kwargs, position))
 
         return Setup(start, potential, constrain)
+
+    def describe(self, model_args: tuple, model_kwargs: dict) -> Variables:
+        """Name the axes of the sites after plates, and give the data; see `Described`."""
+        return describe_model(self.model, model_args, model_kwargs)
 
     def explain(self, position: Any, model_args: tuple, model_kwargs: dict) -> str:
         """List the sites' values and log densities at ``position``, the suspects first."""
