@@ -6,16 +6,16 @@ here, when something is converted, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from sojourn_hmc._version import __version__
-from sojourn_hmc.variables import Variables, describe
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.results import Results
+from sojourn_hmc.variables import Variables, describe
 
 STATISTICS = {
     "accept_prob": "acceptance_rate",
@@ -93,8 +93,7 @@ def to_datatree(
     ):
         if data:
             groups[name] = {key: _numpy(value) for key, value in data.items()}
-    named = {**known.dims, **{name: tuple(axes) for name, axes in (dims or {}).items()}}
-    named = _that_fit(named, groups)
+    named = _that_fit({**known.dims, **(dims or {})}, groups)
     _check_coords(coords or {}, named, groups)
     attributes = {"inference_library": "sojourn", "inference_library_version": __version__}
     return base.from_dict(
@@ -120,7 +119,7 @@ def by_name(samples: Any) -> dict[str, np.ndarray]:
         samples = samples._asdict()
     if not isinstance(samples, Mapping):
         return {f"Param:{i}": _numpy(leaf) for i, leaf in enumerate(jax.tree.leaves(samples))}
-    named = {}
+    named: dict[str, np.ndarray] = {}
     for name, value in samples.items():
         if not jax.tree_util.all_leaves([value]):
             named |= {f"{name}.{inner}": leaf for inner, leaf in by_name(value).items()}
@@ -170,13 +169,13 @@ def _as_drawn(group: str, given: Values, results: Results) -> dict[str, np.ndarr
     """Values for every draw, in chains."""
     shape = np.shape(jax.tree.leaves(results.samples)[0])[:2]
     values = {}
-    for name, value in given.items():
-        array = _numpy(value)
+    for name, value in _not_empty(given).items():
+        array = value
         if array.shape[:1] == (shape[0] * shape[1],) and array.shape[:2] != shape:
             array = array.reshape(*shape, *array.shape[1:])
         if array.shape[:2] != shape:
             raise ValueError(
-                f"{group}[{name!r}] has shape {np.shape(value)}, but its first axes must be the "
+                f"{group}[{name!r}] has shape {value.shape}, but its first axes must be the "
                 f"draws: {shape[0] * shape[1]}, or {shape} in chains"
             )
         values[name] = array
@@ -186,16 +185,22 @@ def _as_drawn(group: str, given: Values, results: Results) -> dict[str, np.ndarr
 def _prior(prior: Values, posterior: Values) -> dict[str, dict[str, np.ndarray]]:
     """One chain of prior draws: of what is in the posterior, and of what is predicted."""
     groups: dict[str, dict[str, np.ndarray]] = {}
-    for name, value in prior.items():
+    for name, value in _not_empty(prior).items():
         group = "prior" if name in posterior else "prior_predictive"
-        groups.setdefault(group, {})[name] = _numpy(value)[None]
+        groups.setdefault(group, {})[name] = value[None]
     return groups
 
 
+def _not_empty(values: Values) -> dict[str, np.ndarray]:
+    """Without what has no numbers, such as the values of factors."""
+    arrays = {name: _numpy(value) for name, value in values.items()}
+    return {name: array for name, array in arrays.items() if array.size > 0}
+
+
 def _that_fit(
-    dims: Mapping[str, tuple], groups: Mapping[str, Mapping[str, np.ndarray]]
+    dims: Mapping[str, Sequence], groups: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, list]:
-    """Names of axes as lists, cut to the axes that a variable has in some group."""
+    """Names of axes of the variables that there are, as lists."""
     most: dict[str, int] = {}
     for group, values in groups.items():
         for name, value in values.items():

@@ -13,7 +13,6 @@ from sojourn_distributions import biject_to, validation_enabled
 from sojourn_hmc import Setup
 from sojourn_hmc.variables import Variables
 from sojourn_infer.density import site_log_density
-from sojourn_infer.variables import describe_model
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.sites import Model, abstract_trace, latent_sites, observed_sites
 from sojourn_infer.unconstrain import (
@@ -22,6 +21,7 @@ from sojourn_infer.unconstrain import (
     unconstrained_log_density,
     unconstrained_values,
 )
+from sojourn_infer.variables import describe_model
 from sojourn_primitives import Message, Trace
 
 
