@@ -1,7 +1,5 @@
 """The No-U-Turn tree: the right stretches are tested, leaves are chosen by weight."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +12,12 @@ from sojourn_hmc.mass_matrix import MassMatrix
 from sojourn_hmc.phase_space import Hamiltonian, PhasePoint
 from sojourn_hmc.tree import nuts_trajectory
 from sojourn_hmc.uniforms import seed_from_words
-from sojourn_hmc.uturn import Checkpoints, checkpoint_slots, closes_turning_stretch, is_turning
+from sojourn_hmc.uturn import (
+    Checkpoints,
+    CheckpointsInBatch,
+    checkpoint_slots,
+    is_turning_as_a_whole,
+)
 
 
 def balanced_stretches(first, size):
@@ -39,26 +42,22 @@ def test_checkpoints_test_the_stretches_of_the_recursion(depth):
     assert tested == balanced_stretches(0, 2**depth)
 
 
+@pytest.mark.parametrize("checkpoints", [Checkpoints, CheckpointsInBatch])
 @pytest.mark.parametrize("depth", [1, 3, 5])
-def test_turning_as_by_recursion_on_random_momenta(depth):
+def test_turning_as_by_recursion_on_random_momenta(depth, checkpoints):
     """Momenta of a random walk turn at random places: the first turn must be found there."""
     metric = MassMatrix.from_inverse(jnp.array([1.0, 2.0]))
     size = 2**depth
 
     @jax.jit
-    def first_turn(momenta):
+    def turns(momenta):
         def visit(carry, leaf):
-            checkpoints, total, turned = carry
+            known, total = carry
             total = total + momenta[leaf]
-            turning = closes_turning_stretch(metric, checkpoints, leaf, momenta[leaf], total)
-            _, slot = checkpoint_slots(leaf)
-            kept = checkpoints.store(slot, momenta[leaf], total)
-            checkpoints = jax.tree.map(
-                functools.partial(jnp.where, leaf % 2 == 0), kept, checkpoints
-            )
-            return (checkpoints, total, turned | turning), turning
+            known, turning = known.visit(metric, leaf, momenta[leaf], total)
+            return (known, total), turning
 
-        start = (Checkpoints.empty(depth, momenta[0]), jnp.zeros(2), jnp.asarray(False))
+        start = (checkpoints.empty(depth, momenta[0]), jnp.zeros(2))
         return jax.lax.scan(visit, start, jnp.arange(size))[1]
 
     found = np.zeros(2, int)
@@ -67,8 +66,9 @@ def test_turning_as_by_recursion_on_random_momenta(depth):
         expected = np.zeros(size, bool)
         for first, last in balanced_stretches(0, size):
             total = momenta[first : last + 1].sum(0)
-            expected[last] |= bool(is_turning(metric, momenta[first], momenta[last], total))
-        np.testing.assert_array_equal(np.asarray(first_turn(momenta)), expected)
+            ends = (momenta[first], momenta[last])
+            expected[last] |= bool(is_turning_as_a_whole(metric, *ends, total))
+        np.testing.assert_array_equal(np.asarray(turns(momenta)), expected)
         found += [expected.any(), not expected.any()]
     assert found.min() > 0, "both outcomes must occur for the test to mean anything"
 

@@ -1,7 +1,9 @@
 """Hamiltonian Monte Carlo for any log density on JAX: kernels, adaptation, the chain driver."""
 
 from sojourn_hmc._version import __version__
+from sojourn_hmc.adaptation.pooled import Pooled
 from sojourn_hmc.adaptation.saved import Adaptation
+from sojourn_hmc.adaptation.shared import Poolable, SharedWarmup
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
 from sojourn_hmc.barker import BarkerMH, BarkerMHState
 from sojourn_hmc.checkpoint import CheckpointError
@@ -25,7 +27,8 @@ from sojourn_hmc.diagnostics import (
 )
 from sojourn_hmc.fixed_length import HMC
 from sojourn_hmc.functional import hmc
-from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
+from sojourn_hmc.hamiltonian import HamiltonianKernel
+from sojourn_hmc.hmc_state import HMCState
 from sojourn_hmc.integrator import (
     Splitting,
     three_stage,
@@ -66,6 +69,8 @@ __all__ = [
     "ModelBased",
     "NumpyStore",
     "Observation",
+    "Poolable",
+    "Pooled",
     "Potential",
     "PotentialTarget",
     "RHat",
@@ -74,6 +79,7 @@ __all__ = [
     "SAState",
     "SamplingWarning",
     "Setup",
+    "SharedWarmup",
     "Splitting",
     "StoppingRule",
     "Target",

@@ -16,7 +16,6 @@ import numpy as np
 from jax import lax
 
 from sojourn_hmc.chain import require_same_types, strong
-from sojourn_hmc.fields import Fields
 from sojourn_hmc.program import num_bytes
 
 ROWS_BYTES = 1 << 18  # small enough to stay in cache and in natively compiled loops
@@ -51,6 +50,21 @@ class Plan(NamedTuple):
         return max(0, math.ceil((self.num_transitions - self.first_kept) / self.thinning))
 
 
+class Effort(NamedTuple):
+    """The work of a batch of chains, in steps of its kernel.
+
+    Attributes
+    ----------
+    useful : Array
+        Steps that transitions were made of.
+    executed : Array
+        Steps that were computed: each of the batch's, for every chain of it.
+    """
+
+    useful: Any
+    executed: Any
+
+
 def rows_that_fit(sample_shape: Any) -> int:
     """Rows of a chunk's buffer for samples of these shapes."""
     each = max(num_bytes(sample_shape), 1)
@@ -59,7 +73,11 @@ def rows_that_fit(sample_shape: Any) -> int:
 
 
 def advance(
-    step: Callable[[Any], Any], fields: Fields, num_rows: int, state: Any, plan: Plan
+    step: Callable[[Any], Any],
+    select: Callable[[Any], tuple],
+    num_rows: int,
+    state: Any,
+    plan: Plan,
 ) -> tuple[Any, tuple]:
     """Make the transitions of a plan.
 
@@ -67,8 +85,8 @@ def advance(
     ----------
     step : Callable
         Makes one transition of a lane.
-    fields : Fields
-        What is collected.
+    select : Callable
+        Picks the fields that are collected out of a state.
     num_rows : int
         Size of the buffer; a plan keeps no more than that, and exactly that many only if the last
         transition is kept.
@@ -92,14 +110,14 @@ def advance(
         rows = jax.tree.map(
             lambda buffer, value: lax.dynamic_update_index_in_dim(buffer, value, row, 0),
             rows,
-            fields.select(state),
+            select(state),
         )
         since = index - plan.first_kept
         kept = (since >= 0) & (since % plan.thinning == 0)
         return index + 1, row + kept.astype(row.dtype), state, rows
 
     rows = jax.tree.map(
-        lambda value: jnp.zeros((num_rows, *value.shape), value.dtype), fields.select(state)
+        lambda value: jnp.zeros((num_rows, *value.shape), value.dtype), select(state)
     )
     zero = jnp.int32(0)
     carry = lax.while_loop(

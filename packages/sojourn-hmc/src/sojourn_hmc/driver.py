@@ -109,12 +109,13 @@ def drive(
             length = min(length, longest_chunk)
         plan = phase.plan(done, length)
         begin = time.perf_counter()
-        state, rows = jax.block_until_ready(engine.advance(state, data, plan.as_arrays()))
+        state, rows, effort = jax.block_until_ready(engine.advance(state, data, plan.as_arrays()))
         seconds = time.perf_counter() - begin
         count = plan.num_kept()
         if count:
             sink.write(lane.chains, kept, rows, count)
         lane.reached = Reached(state, done + length, kept + count)
+        lane.spend(effort)
         lane.chunk = max(1, int(length * np.clip(CHUNK_SECONDS / seconds, *GROWTH)))
 
     # A second interrupt may have left a thread behind that had not finished its chunk.

@@ -19,6 +19,7 @@ from sojourn_hmc.draws import block_that_fits
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane_functions import advance_lane, begin_lane
+from sojourn_hmc.pace import Pace, advance_batch, choose_pace
 from sojourn_hmc.placement import Placement
 from sojourn_hmc.program import Program, shape_of
 
@@ -29,7 +30,8 @@ class Engine(NamedTuple):
     Attributes
     ----------
     advance : Program
-        ``advance(state, data, plan)`` gives the new state and the rows of the fields.
+        ``advance(state, data, plan)`` gives the new state, the rows of the fields, and for a batch
+        of chains whose kernel counts steps the `Effort` of each device.
     sample_shape : pytree
         Shapes of the fields of one state of a lane.
     num_rows : int
@@ -38,6 +40,8 @@ class Engine(NamedTuple):
         ``constrain(samples, data)`` maps ``block`` samples to what a user reads.
     block : int
         Its size.
+    pace : Pace or None
+        How the chains of a batch advance.
     """
 
     advance: Program
@@ -45,6 +49,7 @@ class Engine(NamedTuple):
     num_rows: int
     constrain: Program
     block: int
+    pace: Pace | None
 
 
 class Start(NamedTuple):
@@ -81,6 +86,8 @@ class Job(NamedTuple):
         How chains are laid out.
     postprocess_fn : Callable or None
         The user's map of a collected sample, in place of the kernel's.
+    lock_step : bool or None
+        Whether chains of a batch make each transition together; None chooses.
     """
 
     kernel: MCMCKernel
@@ -88,6 +95,7 @@ class Job(NamedTuple):
     fields: Fields
     placement: Placement
     postprocess_fn: Callable[[Any], Any] | None
+    lock_step: bool | None = None
 
     def start(
         self, keys: jax.Array, num_warmup: np.ndarray, init_params: Any, params_per_chain: bool
@@ -142,7 +150,7 @@ class Job(NamedTuple):
         )
         examples = (state, self.arguments.data)
         return self._find(
-            ("engine", self.fields, self.postprocess_fn),
+            ("engine", self.fields, self.postprocess_fn, self.lock_step),
             examples,
             lambda: self._make_engine(*shape_of(examples)),
         )
@@ -153,23 +161,32 @@ class Job(NamedTuple):
         sample_shape = jax.eval_shape(fields.select, state)
         num_rows = rows_that_fit(sample_shape)
 
-        def advance_one(state: Any, data: tuple, plan: Plan) -> tuple[Any, tuple]:
-            inputs = structure.bind(data)
-            return advance(
-                lambda state: kernel.sample(state, *inputs), fields, num_rows, state, plan
-            )
+        pace = self._pace(state, data)
 
-        def advance_batch(states: Any, data: tuple, plan: Plan) -> tuple[Any, tuple]:
+        def advance_one(state: Any, data: tuple, plan: Plan) -> tuple[Any, tuple, None]:
             inputs = structure.bind(data)
-            step = jax.vmap(lambda state: kernel.sample(state, *inputs))
-            return advance(step, fields, num_rows, states, plan)
+            return *advance(
+                lambda state: kernel.sample(state, *inputs), fields.select, num_rows, state, plan
+            ), None
+
+        def advance_all(states: Any, data: tuple, plan: Plan) -> tuple[Any, tuple, Any]:
+            assert pace is not None
+            inputs = structure.bind(data)
+            states, rows, effort = advance_batch(
+                kernel, inputs, pace, fields, num_rows, states, plan
+            )
+            return states, rows, jax.tree.map(lambda number: number[None], effort)
 
         chunk = Program(
-            advance_lane(placement, advance_one, advance_batch),
+            advance_lane(placement, advance_one, advance_all),
             state,
             data,
             Plan(1, 0, 1).as_arrays(),
-            out_shardings=(placement.sharding, placement.along_chains(1)),
+            out_shardings=(
+                placement.sharding,
+                placement.along_chains(1),
+                placement.sharding,
+            ),
         ).start_compiling()
         sample = self._one_sample(sample_shape)
         values = jax.eval_shape(self._constrain, sample, data)
@@ -183,7 +200,28 @@ class Job(NamedTuple):
         # The size is given because a sample may be empty: a model of deterministic sites only.
         constrain_block = jax.vmap(self._constrain, (0, None), axis_size=block)
         constrain = Program(constrain_block, samples, data).start_compiling()
-        return Engine(chunk, sample_shape, num_rows, constrain, block)
+        return Engine(chunk, sample_shape, num_rows, constrain, block, pace)
+
+    def _pace(self, state: Any, data: tuple) -> Pace | None:
+        """How chains that lie on one device advance, if there are several."""
+        kernel, placement, structure = self.kernel, self.placement, self.arguments.structure
+        of_one_device = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(
+                (leaf.shape[0] // placement.num_shards, *leaf.shape[1:]), leaf.dtype
+            ),
+            state if placement.batched else [],
+        )
+        chains = jax.tree.leaves(of_one_device)
+        alone = not chains or chains[0].shape[0] == 1 or placement.transform is not None
+        if alone and kernel.meeting(*structure.bind(data)) is not None:
+            raise ValueError(
+                f"{type(kernel).__name__} shares its warmup among the chains of a batch, but there "
+                f"is no batch in this run ({placement.description}): choose "
+                "chain_method='vectorized' and several chains, or a warmup that is not Pooled"
+            )
+        if alone:
+            return None
+        return choose_pace(kernel, of_one_device, structure.bind, data, self.lock_step)
 
     def _one_sample(self, sample_shape: Any) -> Any:
         """Shape of the sample field of one chain."""

@@ -7,17 +7,23 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from sojourn_hmc.adaptation.saved import Adaptation
 from sojourn_hmc.adaptation.warmup import Warmup, WarmupSettings
 from sojourn_hmc.blocks import Names
-from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
+from sojourn_hmc.hamiltonian import HamiltonianKernel
+from sojourn_hmc.hmc_state import HMCState
 from sojourn_hmc.integrator import Splitting, velocity_verlet
 from sojourn_hmc.kinetic import KineticFn
 from sojourn_hmc.phase_space import Hamiltonian
 from sojourn_hmc.target import Potential, Target
-from sojourn_hmc.trajectory import fixed_length_trajectory
+from sojourn_hmc.trajectory import (
+    StepwiseTrajectory,
+    fixed_length_step_by_step,
+    fixed_length_trajectory,
+)
 from sojourn_hmc.transition import BuildTrajectory
 
 MAX_STEPS = 2**20  # a step size that has collapsed must not look like a hang
@@ -139,12 +145,19 @@ class HMC(HamiltonianKernel):
 
     def trajectory_builder(self, hamiltonian: Hamiltonian, state: HMCState) -> BuildTrajectory:
         """As many steps as the trajectory length asks for at the current step size."""
-        step_size = state.adapt_state.step_size
-        if state.trajectory_length is None:
-            num_steps = jnp.int32(self.num_steps)
-        else:
-            steps = jnp.ceil(state.trajectory_length / step_size)
-            num_steps = jnp.clip(steps, 1, MAX_STEPS).astype(jnp.int32)
+        step_size, num_steps = state.adapt_state.step_size, self._num_steps(state)
         return lambda start, seed: fixed_length_trajectory(
             hamiltonian, start, step_size, seed, num_steps
         )
+
+    def stepwise_trajectory(self, hamiltonian: Hamiltonian, state: HMCState) -> StepwiseTrajectory:
+        """Return the way that the same trajectory is built one step at a time."""
+        return fixed_length_step_by_step(
+            hamiltonian, state.adapt_state.step_size, self._num_steps(state)
+        )
+
+    def _num_steps(self, state: HMCState) -> jax.Array:
+        if state.trajectory_length is None:
+            return jnp.int32(self.num_steps)
+        steps = jnp.ceil(state.trajectory_length / state.adapt_state.step_size)
+        return jnp.clip(steps, 1, MAX_STEPS).astype(jnp.int32)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import jax
 
 from sojourn_hmc.fixed_length import HMC
-from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
+from sojourn_hmc.hamiltonian import HamiltonianKernel
+from sojourn_hmc.hmc_state import HMCState
 from sojourn_hmc.kinetic import KineticFn
 from sojourn_hmc.nuts import NUTS
 from sojourn_hmc.target import Potential, PotentialTarget, Setup
@@ -161,6 +162,11 @@ def hmc(
                 names for names, block in inverse_mass_matrix.items() if block.ndim == 2
             )
         key = jax.random.key(0) if rng_key is None else rng_key
+        if first.meeting(model_args, model_kwargs or {}) is not None:
+            raise ValueError(
+                "a Pooled warmup is shared by the chains of a batch, which hmc() knows nothing of: "
+                "run the kernel by MCMC(..., chain_method='vectorized'), or choose another warmup"
+            )
         target.check(model_args, model_kwargs or {}, init_params)
         state = first.init(key, num_warmup, init_params, model_args, model_kwargs)
         settings = FunctionalSettings(tuple(sorted(lasting.items())))

@@ -1,10 +1,10 @@
-"""What HMC and NUTS share: the state that users see around the transition, and its adaptation."""
+"""What HMC and NUTS share: what surrounds a trajectory, and the adaptation."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,74 +14,36 @@ from jax.flatten_util import ravel_pytree
 from sojourn_hmc.acceptance import mean_of_phase
 from sojourn_hmc.adaptation import dual_averaging
 from sojourn_hmc.adaptation.saved import Adaptation
+from sojourn_hmc.adaptation.shared import SharedWarmup
 from sojourn_hmc.adaptation.step_size_search import search_step_size
-from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, WarmupSettings
+from sojourn_hmc.adaptation.warmup import (
+    HMCAdaptState,
+    Observation,
+    SearchStepSize,
+    Warmup,
+    WarmupSettings,
+)
 from sojourn_hmc.bad_start import describe_bad_start, finite_start
 from sojourn_hmc.blocks import Blocks, Names, check_names, cut_into_blocks
 from sojourn_hmc.differentiate import Gradient, value_and_gradient
+from sojourn_hmc.hamiltonian_steps import meeting_of_warmup, steps_of_trajectories
+from sojourn_hmc.hmc_state import HMCState
 from sojourn_hmc.initial_metric import check_inverse_mass_matrix, first_inverse_mass_matrix
 from sojourn_hmc.integrator import Splitting
 from sojourn_hmc.kinetic import CustomKinetic, KineticFn
 from sojourn_hmc.mass_matrix import Metric
-from sojourn_hmc.phase_space import Hamiltonian, Proposal
+from sojourn_hmc.phase_space import Hamiltonian, PhasePoint, Proposal
 from sojourn_hmc.problems import divergences, low_energy_information
 from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start, flattening
+from sojourn_hmc.stepwise import Meeting, Steps
 from sojourn_hmc.target import Potential, Target
 from sojourn_hmc.target_kernel import TargetKernel
-from sojourn_hmc.trajectory import TrajectoryInfo
-from sojourn_hmc.transition import BuildTrajectory, transition, transition_keys
+from sojourn_hmc.trajectory import StepwiseTrajectory, TrajectoryInfo
+from sojourn_hmc.transition import BuildTrajectory, transition_keys
 from sojourn_hmc.warmups import choose_warmup
 
 # Transitions derive their keys from the counters 0 upwards.
 START, SEARCH, MOMENTUM = (np.uint32(0xFFFFFFFF - n) for n in range(3))
-
-
-class HMCState(NamedTuple):
-    """State of an HMC or NUTS chain.
-
-    Attributes
-    ----------
-    i : Array
-        Number of transitions made, warmup included.
-    z : pytree
-        Unconstrained position, a dict of sites for a model.
-    z_grad : pytree
-        Gradient of the potential energy, structured as ``z``.
-    potential_energy : Array
-        Negative log density at ``z`` (unconstrained).
-    energy : Array
-        Potential plus kinetic energy of the accepted leaf.
-    r : pytree or None
-        Momentum for the next transition; None draws a fresh one.
-    trajectory_length : Array or None
-        Length of a trajectory in units of time; None for NUTS or a fixed number of steps.
-    num_steps : Array
-        Leapfrog steps of the last transition.
-    accept_prob : Array
-        Acceptance probability of the last transition (for NUTS the mean over the leaves).
-    mean_accept_prob : Array
-        Mean of ``accept_prob``, begun anew after warmup.
-    diverging : Array
-        Whether the last transition diverged.
-    adapt_state : HMCAdaptState
-        Step size, mass matrix, and what their adaptation needs.
-    rng_key : Array
-        The chain's key; transition ``i`` derives its own from it.
-    """
-
-    i: jax.Array
-    z: Any
-    z_grad: Any
-    potential_energy: jax.Array
-    energy: jax.Array
-    r: Any
-    trajectory_length: jax.Array | None
-    num_steps: jax.Array
-    accept_prob: jax.Array
-    mean_accept_prob: jax.Array
-    diverging: jax.Array
-    adapt_state: HMCAdaptState
-    rng_key: jax.Array
 
 
 class HamiltonianKernel(TargetKernel):
@@ -172,6 +134,10 @@ class HamiltonianKernel(TargetKernel):
     def trajectory_builder(self, hamiltonian: Hamiltonian, state: HMCState) -> BuildTrajectory:
         """Return the way that a trajectory is built from a phase point in ``state``."""
 
+    @abstractmethod
+    def stepwise_trajectory(self, hamiltonian: Hamiltonian, state: HMCState) -> StepwiseTrajectory:
+        """Return the way that the same trajectory is built one step at a time."""
+
     @property
     def sample_field(self) -> str:
         """The unconstrained position."""
@@ -210,7 +176,7 @@ class HamiltonianKernel(TargetKernel):
             MAX_ATTEMPTS if init_params is None else 1,
         )
         dtype = start.position.dtype
-        blocks = self._blocks(shape)
+        blocks = self.blocks(shape)
         inverse = first_inverse_mass_matrix(
             self.inverse_mass_matrix, self.dense_mass, blocks, start.position
         )
@@ -260,16 +226,30 @@ class HamiltonianKernel(TargetKernel):
     ) -> HMCState:
         """Make one transition and let the warmup learn from it; see `MCMCKernel.sample`."""
         hamiltonian = self.hamiltonian(state, model_args, model_kwargs or {})
-        proposal, info = transition(
-            self.trajectory_builder(hamiltonian, state),
-            hamiltonian.metric,
-            transition_keys(state.rng_key, state.i),
-            ravel_pytree(state.z)[0],
-            state.potential_energy,
-            ravel_pytree(state.z_grad)[0],
-            None if state.r is None else ravel_pytree(state.r)[0],
-        )
+        start, seed = self.departure(state, hamiltonian)
+        proposal, info = self.trajectory_builder(hamiltonian, state)(start, seed)
         return self.after(state, hamiltonian, proposal, info)
+
+    def steps(self, model_args: tuple, model_kwargs: dict) -> Steps:
+        """Return how a transition is made step by step; see `MCMCKernel.steps`."""
+        return steps_of_trajectories(self, model_args, model_kwargs)
+
+    def meeting(self, model_args: tuple, model_kwargs: dict) -> Meeting | None:
+        """Return where the chains of a batch learn together, if the warmup is shared."""
+        warmup = self.warmup
+        if not isinstance(warmup, SharedWarmup):
+            return None
+        return meeting_of_warmup(self, warmup, model_args, model_kwargs)
+
+    def departure(self, state: HMCState, hamiltonian: Hamiltonian) -> tuple[PhasePoint, jax.Array]:
+        """Return where the transition from ``state`` starts, and the seed of its decisions."""
+        keys = transition_keys(state.rng_key, state.i)
+        if state.r is None:
+            momentum = hamiltonian.metric.momentum(keys.momentum)
+        else:
+            momentum = ravel_pytree(state.r)[0]
+        position, gradient = ravel_pytree(state.z)[0], ravel_pytree(state.z_grad)[0]
+        return PhasePoint(position, momentum, state.potential_energy, gradient), keys.seed
 
     def refresh(self, state: HMCState, model_args: tuple, model_kwargs: dict) -> HMCState:
         """Compute potential and gradient anew; see `MCMCKernel.refresh`."""
@@ -284,7 +264,7 @@ class HamiltonianKernel(TargetKernel):
         _, unravel = ravel_pytree(state.z)
         return Hamiltonian(
             self._gradient(setup.potential, unravel),
-            self._metric(state.adapt_state, self._blocks(state.z), unravel),
+            self._metric(state.adapt_state, self.blocks(state.z), unravel),
             self.integrator,
         )
 
@@ -302,7 +282,15 @@ class HamiltonianKernel(TargetKernel):
         proposal, info
             What the transition gave.
         """
-        position, unravel = ravel_pytree(state.z)
+        return self.moved(state, hamiltonian, proposal, info)._replace(
+            adapt_state=self.learned(state, hamiltonian, proposal, info)
+        )
+
+    def moved(
+        self, state: HMCState, hamiltonian: Hamiltonian, proposal: Proposal, info: TrajectoryInfo
+    ) -> HMCState:
+        """Return the state after a transition, with what was learned before; as for `after`."""
+        _, unravel = ravel_pytree(state.z)
         metric, keys = hamiltonian.metric, transition_keys(state.rng_key, state.i)
         momentum = None
         if metric.refreshes_from_last:
@@ -315,28 +303,6 @@ class HamiltonianKernel(TargetKernel):
                 )
             )
 
-        def search(metric: Metric, step_size: jax.Array) -> jax.Array:
-            return search_step_size(
-                hamiltonian._replace(metric=metric),
-                StartPoint(
-                    proposal.position, proposal.potential_energy, proposal.potential_gradient
-                ),
-                step_size,
-                jax.random.fold_in(jax.random.fold_in(state.rng_key, SEARCH), state.i),
-            )
-
-        adapt_state = self.warmup.update(
-            state.adapt_state,
-            state.i,
-            Observation(
-                proposal.position,
-                proposal.potential_gradient,
-                info.accept_prob,
-                jnp.any(proposal.position != position) & ~info.diverging,
-            ),
-            self._blocks(state.z),
-            search,
-        )
         return HMCState(
             i=state.i + 1,
             z=unravel(proposal.position),
@@ -354,9 +320,42 @@ class HamiltonianKernel(TargetKernel):
                 state.adapt_state.schedule.num_warmup,
             ),
             diverging=info.diverging,
-            adapt_state=adapt_state,
+            adapt_state=state.adapt_state,
             rng_key=state.rng_key,
         )
+
+    def learned(
+        self, state: HMCState, hamiltonian: Hamiltonian, proposal: Proposal, info: TrajectoryInfo
+    ) -> HMCAdaptState:
+        """Return what is known after a transition; as for `after`."""
+        position, _ = ravel_pytree(state.z)
+
+        start = StartPoint(
+            proposal.position, proposal.potential_energy, proposal.potential_gradient
+        )
+        return self.warmup.update(
+            state.adapt_state,
+            state.i,
+            Observation(
+                proposal.position,
+                proposal.potential_gradient,
+                info.accept_prob,
+                jnp.any(proposal.position != position) & ~info.diverging,
+            ),
+            self.blocks(state.z),
+            self.search(state, hamiltonian, start),
+        )
+
+    def search(
+        self, state: HMCState, hamiltonian: Hamiltonian, start: StartPoint
+    ) -> SearchStepSize:
+        """Return what searches for a step size from ``start`` on, with a key of the chain's own."""
+
+        def search(metric: Metric, step_size: jax.Array) -> jax.Array:
+            key = jax.random.fold_in(jax.random.fold_in(state.rng_key, SEARCH), state.i)
+            return search_step_size(hamiltonian._replace(metric=metric), start, step_size, key)
+
+        return search
 
     def check_start(self, state: HMCState, model_args: tuple, model_kwargs: dict) -> None:
         """Raise if potential or gradient is not finite at the start."""
@@ -384,8 +383,8 @@ class HamiltonianKernel(TargetKernel):
             lambda position: potential(unravel(position)), self.forward_mode_differentiation
         )
 
-    def _blocks(self, position: Any) -> Blocks | None:
-        """How the mass matrix cuts a position, if it is made of blocks."""
+    def blocks(self, position: Any) -> Blocks | None:
+        """Return how the mass matrix cuts a position, if it is made of blocks."""
         given = self.inverse_mass_matrix
         if isinstance(self.dense_mass, bool) and not isinstance(given, Mapping):
             return None

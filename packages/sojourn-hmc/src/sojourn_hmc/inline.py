@@ -16,11 +16,12 @@ from jax import lax
 
 from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, split
 from sojourn_hmc.chain import chain_key, first_state, is_key_batch, with_keys
-from sojourn_hmc.chunk import advance
+from sojourn_hmc.chunk import Plan, advance
 from sojourn_hmc.draws import block_that_fits
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.pace import Pace, advance_batch
 from sojourn_hmc.placement import Transform
 
 
@@ -40,6 +41,8 @@ class Recipe(NamedTuple):
     chain_method : str or Transform
         ``"vectorized"``: all chains make each transition together; a transform is applied to the
         run of one chain; otherwise one chain runs after another.
+    lock_step : bool or None
+        Whether chains of a batch make each transition together.
     num_warmup : int
         For the kernel's `init`.
     phases : sequence of Phase
@@ -51,6 +54,7 @@ class Recipe(NamedTuple):
     postprocess_fn: Callable[[Any], Any] | None
     num_chains: int
     chain_method: str | Transform
+    lock_step: bool | None
     num_warmup: int
     phases: Sequence[Phase]
 
@@ -150,17 +154,31 @@ def _run(recipe: Recipe, keys: jax.Array, inputs: tuple, states: Any) -> Outcome
             kernel, keys, chain, num_warmup, init_params, several, model_args, model_kwargs
         )
 
-    def step(state: Any) -> Any:
-        return kernel.sample(state, model_args, model_kwargs)
+    def advance_one(num_rows: int, state: Any, plan: Plan) -> tuple[Any, tuple]:
+        def step(state: Any) -> Any:
+            return kernel.sample(state, model_args, model_kwargs)
+
+        return advance(step, recipe.fields.select, num_rows, state, plan)
+
+    def advance_all(num_rows: int, states: Any, plan: Plan) -> tuple[Any, tuple]:
+        # What it would cost is not known inside a trace.
+        pace = Pace(recipe.lock_step is False, "inside a trace")
+        inputs = (model_args, model_kwargs)
+        return advance_batch(kernel, inputs, pace, recipe.fields, num_rows, states, plan)[:2]
 
     chains = jnp.arange(recipe.num_chains, dtype=jnp.int32)
     if recipe.chain_method == "vectorized":
-        last, rows = _go_through(recipe, jax.vmap(step), jax.vmap(begin)(chains))
+        last, rows = _go_through(recipe, advance_all, jax.vmap(begin)(chains))
         rows = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), rows)
     else:
         method = recipe.chain_method
         transform = _one_after_another if isinstance(method, str) else method
-        last, rows = transform(lambda chain: _go_through(recipe, step, begin(chain)))(chains)
+        if kernel.meeting(model_args, model_kwargs) is not None:
+            raise ValueError(
+                f"{type(kernel).__name__} shares its warmup among the chains of a batch: choose "
+                "chain_method='vectorized', or a warmup that is not Pooled"
+            )
+        last, rows = transform(lambda chain: _go_through(recipe, advance_one, begin(chain)))(chains)
 
     num_draws = recipe.phases[-1].num_kept()
     if num_draws == 0:
@@ -175,13 +193,15 @@ def _one_after_another(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda chains: lax.map(function, chains)
 
 
-def _go_through(recipe: Recipe, step: Callable[[Any], Any], state: Any) -> tuple[Any, tuple]:
+def _go_through(
+    recipe: Recipe, advance: Callable[[int, Any, Plan], tuple[Any, tuple]], state: Any
+) -> tuple[Any, tuple]:
     """Advance a lane through all phases; give its state and what the last phase has collected."""
     rows: tuple = ()
     for phase in recipe.phases:
         plan = phase.plan(0, phase.num_transitions).as_arrays()
         num_rows = max(1, phase.num_kept())
-        state, rows = advance(step, recipe.fields, num_rows, state, plan)
+        state, rows = advance(num_rows, state, plan)
     return state, rows
 
 

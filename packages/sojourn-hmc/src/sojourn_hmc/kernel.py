@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from sojourn_hmc.problems import divergences
+from sojourn_hmc.stepwise import Meeting, Steps
 
 
 class MCMCKernel(ABC):
@@ -87,6 +88,26 @@ class MCMCKernel(ABC):
     @abstractmethod
     def sample(self, state: Any, model_args: tuple, model_kwargs: dict) -> Any:
         """Make one transition and return the next state."""
+
+    def steps(self, model_args: tuple, model_kwargs: dict) -> Steps:
+        """Return how the transition of `sample` is made in steps of equal cost.
+
+        A kernel that fills it in lets chains of a batch advance at their own pace. A class with a
+        `sample` of its own is not asked for the steps that it inherits.
+
+        Raises
+        ------
+        NotImplementedError
+            Unless the kernel fills it in; it is not called then.
+        """
+        raise NotImplementedError(f"{type(self).__name__} makes transitions as a whole only")
+
+    def meeting(self, model_args: tuple, model_kwargs: dict) -> Meeting | None:
+        """Return where the chains of a batch stop to learn from each other, if they do.
+
+        Such a kernel runs in batches only.
+        """
+        return None
 
     def postprocess_fn(self, model_args: tuple, model_kwargs: dict) -> Callable[[Any], Any]:
         """Return the map from the collected ``sample_field`` to what the user reads."""

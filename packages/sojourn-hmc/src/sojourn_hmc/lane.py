@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sojourn_hmc.chunk import Effort
 from sojourn_hmc.placement import Placement
 
 FIRST_CHUNK = 10
@@ -53,6 +54,7 @@ class Lane:
         self.reached = reached
         self.chunk = FIRST_CHUNK
         self.working: Future[None] | None = None
+        self.effort = Effort(0, 0)
 
     @property
     def state(self) -> Any:
@@ -68,6 +70,12 @@ class Lane:
     def kept(self) -> int:
         """Draws of the phase that are in their store."""
         return self.reached.kept
+
+    def spend(self, effort: Effort | None) -> None:
+        """Add what a chunk has cost, on each device, if it was counted."""
+        if effort is not None:
+            added = (int(np.asarray(numbers, np.int64).sum()) for numbers in effort)
+            self.effort = Effort(*map(sum, zip(self.effort, added, strict=True)))
 
     def chain_states(self, batched: bool) -> list[Any]:
         """The state of each chain, on the host, to be looked at; keys of a batch stay together."""

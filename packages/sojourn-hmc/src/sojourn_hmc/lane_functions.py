@@ -51,10 +51,11 @@ def advance_lane(placement: Placement, advance_one: OfChains, advance_batch: OfC
     placement : Placement
         How chains are laid out.
     advance_one : Callable
-        ``advance_one(state, *shared)`` gives the new state of one chain and its rows ``(R, ...)``.
+        ``advance_one(state, *shared)`` gives the new state of one chain, its rows ``(R, ...)``, and
+        None.
     advance_batch : Callable
-        The same of chains with a leading axis, ``(C, ...)``, and rows ``(R, C, ...)``: of those
-        that one device has.
+        The same of chains with a leading axis, ``(C, ...)``, with rows ``(R, C, ...)``: of those
+        that one device has. What it gives last has a leading axis of one.
 
     Returns
     -------
@@ -65,11 +66,11 @@ def advance_lane(placement: Placement, advance_one: OfChains, advance_batch: OfC
         return advance_one
     transform = placement.transform
     if transform is None:
-        return _over_devices(placement, advance_one, advance_batch, (0, 1))
+        return _over_devices(placement, advance_one, advance_batch, (0, 1, 0))
 
-    def transformed(states: Any, *shared: Any) -> tuple[Any, Any]:
-        states, rows = transform(lambda state: advance_one(state, *shared))(states)
-        return states, jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), rows)
+    def transformed(states: Any, *shared: Any) -> tuple[Any, Any, Any]:
+        states, rows, last = transform(lambda state: advance_one(state, *shared))(states)
+        return states, jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), rows), last
 
     return transformed
 

@@ -71,6 +71,10 @@ class MCMC:
         Whether a run with problems ends with a `SamplingWarning` that says what is wrong, where,
         and what to do: divergences, saturated trees, low E-BFMI, chains that never move, high
         R-hat, low effective sample sizes. A run without problems says nothing.
+    lock_step : bool, optional
+        Whether the chains of a batch make each transition together, or each advances at its own
+        pace. The draws are the same. By default what is expected to be faster; `placement` says
+        which, and why.
 
     Attributes
     ----------
@@ -117,6 +121,7 @@ class MCMC:
         progress_rate: int | None = None,
         jit_model_args: bool = False,
         report: bool = True,
+        lock_step: bool | None = None,
     ):
         if not isinstance(sampler, MCMCKernel):
             raise TypeError(
@@ -155,6 +160,7 @@ class MCMC:
         self.progress_bar = progress_bar
         self.progress_rate = progress_rate
         self.report = report
+        self.lock_step = lock_step
         self.placement: Placement | None = None
         self.ended_by: str | None = None
         self._post_warmup_state: PyTree = None
@@ -316,6 +322,15 @@ class MCMC:
         return self._last_state
 
     @property
+    def utilisation(self) -> float | None:
+        """Share of the leapfrog steps computed that transitions were made of, warmup included.
+
+        Below 1 where chains of a batch wait for each other. None where that is not counted: chains
+        by themselves, which wait for nobody, and kernels that do not count steps.
+        """
+        return None if self._run is None else self._run.utilisation
+
+    @property
     def is_complete(self) -> bool:
         """Whether the last run made all its draws; if not, `ended_by` says why."""
         return self.ended_by is None and self._results.samples is not None
@@ -423,6 +438,7 @@ class MCMC:
             self.postprocess_fn,
             self.num_chains,
             self.chain_method,
+            self.lock_step,
             phases,
             self.num_warmup,
             self.progress_rate,
@@ -447,7 +463,7 @@ class MCMC:
             return False
         self.sampler.check(request.args, request.kwargs, self._one_start(request.init_params))
         self._run, self._keeper = prepare(request, path, every, store)
-        self.placement, self._last_state = self._run.job.placement, None
+        self.placement, self._last_state = self._run.placement, None
         self._results, self.ended_by = Results(), "nothing yet"
         return True
 
@@ -555,6 +571,7 @@ class MCMC:
             self.postprocess_fn,
             self.num_chains,
             "sequential" if isinstance(self.chain_method, Mesh) else self.chain_method,
+            self.lock_step,
             self.num_warmup,
             request.phases,
         )

@@ -7,18 +7,22 @@ Carlo" (multinomial weights, generalised U-turn).
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sojourn_hmc.adaptation.saved import Adaptation
 from sojourn_hmc.adaptation.warmup import Warmup, WarmupSettings
 from sojourn_hmc.blocks import Names
-from sojourn_hmc.hamiltonian import HamiltonianKernel, HMCState
+from sojourn_hmc.growth import grown_leaf_by_leaf
+from sojourn_hmc.hamiltonian import HamiltonianKernel
+from sojourn_hmc.hmc_state import HMCState
 from sojourn_hmc.integrator import Splitting, velocity_verlet
 from sojourn_hmc.kinetic import KineticFn
 from sojourn_hmc.phase_space import Hamiltonian
 from sojourn_hmc.problems import saturated_trees
 from sojourn_hmc.target import Potential, Target
+from sojourn_hmc.trajectory import StepwiseTrajectory
 from sojourn_hmc.transition import BuildTrajectory
 from sojourn_hmc.tree import nuts_trajectory
 
@@ -128,9 +132,21 @@ class NUTS(HamiltonianKernel):
 
     def trajectory_builder(self, hamiltonian: Hamiltonian, state: HMCState) -> BuildTrajectory:
         """Doubling until a turn, at most to the depth of the phase the chain is in."""
-        adapt_state = state.adapt_state
-        in_warmup = state.i < adapt_state.schedule.num_warmup
-        max_depth = jnp.where(in_warmup, jnp.int32(self._depths[0]), jnp.int32(self._depths[1]))
         return lambda start, seed: nuts_trajectory(
-            hamiltonian, start, adapt_state.step_size, seed, max_depth, max(self._depths)
+            hamiltonian,
+            start,
+            state.adapt_state.step_size,
+            seed,
+            self._max_depth(state),
+            max(self._depths),
         )
+
+    def stepwise_trajectory(self, hamiltonian: Hamiltonian, state: HMCState) -> StepwiseTrajectory:
+        """Return the way that the same trajectory is built leaf by leaf."""
+        return grown_leaf_by_leaf(
+            hamiltonian, state.adapt_state.step_size, self._max_depth(state), max(self._depths)
+        )
+
+    def _max_depth(self, state: HMCState) -> jax.Array:
+        in_warmup = state.i < state.adapt_state.schedule.num_warmup
+        return jnp.where(in_warmup, jnp.int32(self._depths[0]), jnp.int32(self._depths[1]))

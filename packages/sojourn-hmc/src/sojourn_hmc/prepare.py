@@ -41,6 +41,8 @@ class Request(NamedTuple):
         Number of chains.
     chain_method : str, Callable or Mesh
         How they are laid out.
+    lock_step : bool or None
+        Whether chains of a batch make each transition together; None chooses.
     phases : tuple of Phase
         What is done, one after the other.
     num_warmup : int
@@ -62,6 +64,7 @@ class Request(NamedTuple):
     postprocess_fn: Callable[[Any], Any] | None
     num_chains: int
     chain_method: str | Transform | Mesh
+    lock_step: bool | None
     phases: tuple[Phase, ...]
     num_warmup: int
     longest_chunk: int | None
@@ -110,7 +113,14 @@ def prepare(
         given = states_to_continue(given, request.keys, request.num_chains)
 
     def begin(arguments: Arguments) -> tuple[Run, Start | None, list[Any]]:
-        job = Job(request.kernel, arguments, request.fields, placement, request.postprocess_fn)
+        job = Job(
+            request.kernel,
+            arguments,
+            request.fields,
+            placement,
+            request.postprocess_fn,
+            request.lock_step,
+        )
         if given is not None:
             states = part(given, placement)
             engine = job.engine(states[0])

@@ -14,6 +14,7 @@ from sojourn_hmc.draws import Memory, constrain
 from sojourn_hmc.driver import Phase, drive
 from sojourn_hmc.engine import Engine, Job
 from sojourn_hmc.lane import Lane, Reached, join, map_on_host
+from sojourn_hmc.placement import Placement
 from sojourn_hmc.stores import DrawStore
 from sojourn_hmc.stream import Stream
 
@@ -70,6 +71,22 @@ class Run:
     def num_chains(self) -> int:
         """Number of chains."""
         return sum(len(chains) for chains in self.job.placement.lanes)
+
+    @property
+    def placement(self) -> Placement:
+        """How its chains are laid out, with a description of how they advance."""
+        placement, pace = self.job.placement, self.engine.pace
+        if pace is None:
+            return placement
+        return placement._replace(description=f"{placement.description}, {pace}")
+
+    @property
+    def utilisation(self) -> float | None:
+        """Share of the steps computed that transitions were made of, if they were counted."""
+        useful, executed = (
+            sum(each) for each in zip(*(lane.effort for lane in self.lanes), strict=True)
+        )
+        return useful / executed if executed else None
 
     @property
     def phase(self) -> Phase:

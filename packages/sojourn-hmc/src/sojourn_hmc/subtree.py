@@ -18,7 +18,7 @@ from jax import lax
 from sojourn_hmc.phase_space import Hamiltonian, PhasePoint, Proposal
 from sojourn_hmc.trajectory import MAX_ENERGY_ERROR, energy_error, select
 from sojourn_hmc.uniforms import uniform
-from sojourn_hmc.uturn import Checkpoints, checkpoint_slots, closes_turning_stretch
+from sojourn_hmc.uturn import OpenStretches
 
 
 class Subtree(NamedTuple):
@@ -40,7 +40,7 @@ class Subtree(NamedTuple):
         Why no further leaf may be added.
     sum_accept_prob : Array
         Sum over all leaves of the trajectory of ``min(1, exp(-energy error))``.
-    checkpoints : Checkpoints
+    checkpoints : OpenStretches
         Stretches that are still open.
     """
 
@@ -52,7 +52,7 @@ class Subtree(NamedTuple):
     turning: jax.Array
     diverging: jax.Array
     sum_accept_prob: jax.Array
-    checkpoints: Checkpoints
+    checkpoints: OpenStretches
 
 
 def grow(
@@ -81,15 +81,16 @@ def grow(
         Leaf ``n`` (from 0) uses counter ``size + n``, so that no two leaves of a trajectory share
         one.
     """
+    return lax.while_loop(
+        lambda subtree: may_grow(subtree, size),
+        lambda subtree: add_leaf(hamiltonian, start_energy, subtree, signed_step_size, size, seed),
+        subtree,
+    )
 
-    def unfinished(subtree: Subtree) -> jax.Array:
-        return (subtree.num_leaves < size) & ~subtree.turning & ~subtree.diverging
 
-    def add(subtree: Subtree) -> Subtree:
-        chance = uniform(seed, size + subtree.num_leaves, start_energy.dtype)
-        return add_leaf(hamiltonian, start_energy, subtree, signed_step_size, chance)
-
-    return lax.while_loop(unfinished, add, subtree)
+def may_grow(subtree: Subtree, size: jax.Array) -> jax.Array:
+    """Whether another leaf is to be added."""
+    return (subtree.num_leaves < size) & ~subtree.turning & ~subtree.diverging
 
 
 def add_leaf(
@@ -97,9 +98,11 @@ def add_leaf(
     start_energy: jax.Array,
     subtree: Subtree,
     signed_step_size: jax.Array,
-    chance: jax.Array,
+    size: jax.Array,
+    seed: jax.Array,
 ) -> Subtree:
-    """Take one step outwards; choose the new leaf if ``chance``, uniform on (0, 1), says so."""
+    """Take one step outwards, choose the new leaf by its weight, look for turns; as for `grow`."""
+    chance = uniform(seed, size + subtree.num_leaves, start_energy.dtype)
     end = hamiltonian.step(subtree.end, signed_step_size)
     energy = hamiltonian.energy(end)
     error = energy_error(energy, start_energy)
@@ -107,14 +110,8 @@ def add_leaf(
     chosen = jnp.log(chance) < -error - log_weight
     momentum_sum = subtree.momentum_sum + end.momentum
     leaf = subtree.num_leaves
-    turning = closes_turning_stretch(
-        hamiltonian.metric, subtree.checkpoints, leaf, end.momentum, momentum_sum
-    )
-    _, slot = checkpoint_slots(leaf)
-    checkpoints = lax.cond(
-        leaf % 2 == 0,
-        lambda: subtree.checkpoints.store(slot, end.momentum, momentum_sum),
-        lambda: subtree.checkpoints,
+    checkpoints, turning = subtree.checkpoints.visit(
+        hamiltonian.metric, leaf, end.momentum, momentum_sum
     )
     return Subtree(
         end=end,

@@ -6,6 +6,7 @@ Invariant: the end of the trajectory, its momentum negated, would lead back to t
 accepting it with probability ``min(1, exp(-energy error))`` leaves ``exp(-energy)`` invariant.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -35,6 +36,30 @@ class TrajectoryInfo(NamedTuple):
     num_steps: jax.Array
     accept_prob: jax.Array
     diverging: jax.Array
+
+
+class StepwiseTrajectory(NamedTuple):
+    """A trajectory built one step at a time, pure functions of one chain.
+
+    Attributes
+    ----------
+    begin : Callable
+        ``begin(start, seed) -> progress``.
+    step : Callable
+        ``step(progress) -> progress``; one that is complete stays as it is.
+    is_complete : Callable
+        ``is_complete(progress)``, a boolean scalar.
+    outcome : Callable
+        ``outcome(progress)``, the `Proposal` and the `TrajectoryInfo` of a complete one.
+    begin_again : Callable
+        ``begin_again(start, seed, progress, here)``: begin anew where ``here`` holds.
+    """
+
+    begin: Callable[[PhasePoint, jax.Array], Any]
+    step: Callable[[Any], Any]
+    is_complete: Callable[[Any], jax.Array]
+    outcome: Callable[[Any], tuple[Proposal, TrajectoryInfo]]
+    begin_again: Callable[[PhasePoint, jax.Array, Any, jax.Array], Any]
 
 
 def energy_error(energy: jax.Array, start_energy: jax.Array) -> jax.Array:
@@ -75,15 +100,75 @@ def fixed_length_trajectory(
     tuple
         The `Proposal` (the start, if rejected) and the `TrajectoryInfo`.
     """
-    start_energy = hamiltonian.energy(start)
     end = lax.fori_loop(0, num_steps, lambda _, point: hamiltonian.step(point, step_size), start)
+    start_energy = hamiltonian.energy(start)
+    stay = hamiltonian.proposal(start, start_energy)
+    return _accept_or_stay(hamiltonian, stay, end, seed, num_steps)
+
+
+def _accept_or_stay(
+    hamiltonian: Hamiltonian,
+    stay: Proposal,
+    end: PhasePoint,
+    seed: jax.Array,
+    num_steps: jax.Array,
+) -> tuple[Proposal, TrajectoryInfo]:
     end_energy = hamiltonian.energy(end)
-    error = energy_error(end_energy, start_energy)
+    error = energy_error(end_energy, stay.energy)
     accept_prob = jnp.minimum(1.0, jnp.exp(-error))
     accepted = uniform(seed, jnp.uint32(0), error.dtype) < accept_prob
-    proposal = select(
-        accepted,
-        hamiltonian.proposal(end, end_energy),
-        hamiltonian.proposal(start, start_energy),
-    )
+    proposal = select(accepted, hamiltonian.proposal(end, end_energy), stay)
     return proposal, TrajectoryInfo(num_steps, accept_prob, error > MAX_ENERGY_ERROR)
+
+
+class Flight(NamedTuple):
+    """A trajectory of fixed length under way.
+
+    Attributes
+    ----------
+    stay : Proposal
+        Its start, should its end be rejected.
+    point : PhasePoint
+        Where it is.
+    num_taken : Array
+        Steps so far.
+    seed : Array
+        Decides the acceptance.
+    """
+
+    stay: Proposal
+    point: PhasePoint
+    num_taken: jax.Array
+    seed: jax.Array
+
+
+def fixed_length_step_by_step(
+    hamiltonian: Hamiltonian, step_size: jax.Array, num_steps: jax.Array
+) -> StepwiseTrajectory:
+    """Take the steps of `fixed_length_trajectory` one at a time; parameters as there."""
+
+    def begin(start: PhasePoint, seed: jax.Array) -> Flight:
+        stay = hamiltonian.proposal(start, hamiltonian.energy(start))
+        return Flight(stay, start, jnp.int32(0), seed)
+
+    def step(flight: Flight) -> Flight:
+        under_way = flight.num_taken < num_steps
+        point = hamiltonian.step(flight.point, step_size)
+        return flight._replace(
+            point=select(under_way, point, flight.point),
+            num_taken=flight.num_taken + under_way.astype(jnp.int32),
+        )
+
+    def begin_again(start: PhasePoint, seed: jax.Array, flight: Flight, here: jax.Array) -> Flight:
+        again: Flight = select(here, begin(start, seed), flight)
+        return again
+
+    return StepwiseTrajectory(
+        begin=begin,
+        step=step,
+        is_complete=lambda flight: flight.num_taken >= num_steps,
+        outcome=lambda flight: _accept_or_stay(
+            hamiltonian, flight.stay, flight.point, flight.seed, num_steps
+        ),
+        begin_again=begin_again,
+    )

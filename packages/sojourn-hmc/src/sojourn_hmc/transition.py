@@ -1,4 +1,4 @@
-"""One transition: a fresh momentum, a trajectory, the next phase point.
+"""What one transition is made of: a fresh momentum, a trajectory, the next phase point.
 
 Invariant: refreshing the momentum from its conditional law and moving along a reversible,
 volume-preserving trajectory each leave the joint density of position and momentum unchanged, so
@@ -11,7 +11,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sojourn_hmc.mass_matrix import Metric
 from sojourn_hmc.phase_space import PhasePoint, Proposal
 from sojourn_hmc.trajectory import TrajectoryInfo
 from sojourn_hmc.uniforms import seed_from_words
@@ -33,33 +32,3 @@ def transition_keys(key: jax.Array, index: jax.Array) -> TransitionKeys:
     """
     pair = jax.vmap(jax.random.fold_in, (None, 0))(key, 2 * index + jnp.arange(2, dtype=jnp.int32))
     return TransitionKeys(pair[0], seed_from_words(pair[1]))
-
-
-def transition(
-    build_trajectory: BuildTrajectory,
-    metric: Metric,
-    keys: TransitionKeys,
-    position: jax.Array,
-    potential_energy: jax.Array,
-    potential_gradient: jax.Array,
-    momentum: jax.Array | None = None,
-) -> tuple[Proposal, TrajectoryInfo]:
-    """Move from ``position`` once.
-
-    Parameters
-    ----------
-    build_trajectory : Callable
-        ``build_trajectory(start, seed)``, the trajectory of fixed length or of NUTS.
-    metric : Metric
-        Draws the momentum.
-    keys : TransitionKeys
-        From `transition_keys`.
-    position, potential_energy, potential_gradient : Array
-        The current state, ``(D,)``, ``()``, ``(D,)``.
-    momentum : Array, optional
-        A momentum to use instead of a fresh one.
-    """
-    if momentum is None:
-        momentum = metric.momentum(keys.momentum)
-    start = PhasePoint(position, momentum, potential_energy, potential_gradient)
-    return build_trajectory(start, keys.seed)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sojourn_hmc.adaptation.fisher import FisherWarmup
 from sojourn_hmc.adaptation.fisher_low_rank import LowRankWarmup
+from sojourn_hmc.adaptation.pooled import Pooled, PooledWarmup
 from sojourn_hmc.adaptation.stan import StanWarmup
 from sojourn_hmc.adaptation.warmup import Warmup, WarmupSettings
 
@@ -17,17 +18,20 @@ WARMUPS: dict[str, type[Warmup]] = {
 
 
 def choose_warmup(warmup: Any, settings: WarmupSettings) -> Warmup:
-    """Make the warmup of a name, or of a class of the user's own.
+    """Make the warmup of a name, of a class of the user's own, or one of these shared by chains.
 
     Raises
     ------
     ValueError
         If it is neither.
     """
+    if isinstance(warmup, Pooled):
+        return PooledWarmup(choose_warmup(warmup.warmup, settings))
     if isinstance(warmup, type) and issubclass(warmup, Warmup):
         return warmup(settings)
     if isinstance(warmup, str) and warmup in WARMUPS:
         return WARMUPS[warmup](settings)
     raise ValueError(
-        f"warmup must be one of {sorted(WARMUPS)}, or a subclass of Warmup, got {warmup!r}"
+        f"warmup must be one of {sorted(WARMUPS)}, a subclass of Warmup, or Pooled(one of these), "
+        f"got {warmup!r}"
     )

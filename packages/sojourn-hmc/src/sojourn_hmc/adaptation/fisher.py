@@ -22,8 +22,16 @@ from sojourn_hmc.adaptation.overlap import (
     overlap_schedule,
     switch,
 )
-from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, initial_state
+from sojourn_hmc.adaptation.shared import Poolable
+from sojourn_hmc.adaptation.warmup import (
+    HMCAdaptState,
+    Observation,
+    SearchStepSize,
+    initial_state,
+)
 from sojourn_hmc.adaptation.welford import WelfordState
+from sojourn_hmc.blocks import Blocks
+from sojourn_hmc.only_where import only_where
 from sojourn_hmc.start import StartPoint
 from sojourn_hmc.trajectory import select
 
@@ -63,7 +71,7 @@ def diagonal(moments: Moments, last: jax.Array) -> jax.Array:
     return jnp.where(usable & enough, jnp.clip(estimate, SMALLEST, LARGEST), last)
 
 
-class FisherWarmup(OverlappingWarmup):
+class FisherWarmup(OverlappingWarmup, Poolable):
     """Overlapping windows; the diagonal is renewed after every draw.
 
     Examples
@@ -107,25 +115,82 @@ class FisherWarmup(OverlappingWarmup):
         self, state: HMCAdaptState, step: jax.Array, observation: Observation
     ) -> tuple[HMCAdaptState, jax.Array]:
         known = state.mm_state
-
-        def add(moments: Moments) -> Moments:
-            return Moments(
-                welford.update(moments.positions, observation.position),
-                welford.update(moments.gradients, observation.gradient),
-            )
-
-        foreground, background = add(known.foreground), add(known.background)
-        is_first = (foreground.positions.num_positions == MIN_DRAWS) & (state.window_idx == 0)
-        switches, window = switch(
-            state.schedule, step, background.positions.num_positions, known.window
+        foreground, background = (
+            _add(moments, observation) for moments in (known.foreground, known.background)
         )
-        empty = jax.tree.map(jnp.zeros_like, background)
+        num_background = background.positions.num_positions
+        return self._renew(
+            state, step, FisherState(foreground, background, known.window), num_background
+        )
+
+    def _renew(
+        self, state: HMCAdaptState, step: jax.Array, known: FisherState, num_background: jax.Array
+    ) -> tuple[HMCAdaptState, jax.Array]:
+        """Estimate anew and switch if it is time; also whether this is the first estimate."""
+        before, foreground = state.mm_state.foreground, known.foreground
+        is_first = (
+            (before.positions.num_positions < MIN_DRAWS)
+            & (foreground.positions.num_positions >= MIN_DRAWS)
+            & (state.window_idx == 0)
+        )
+        switches, window = switch(state.schedule, step, num_background, known.window)
+        empty = jax.tree.map(jnp.zeros_like, known.background)
         state = state.with_inverse_mass_matrix(diagonal(foreground, state.inverse_mass_matrix))
         return state._replace(
             mm_state=FisherState(
-                select(switches, background, foreground),
-                select(switches, empty, background),
+                select(switches, known.background, foreground),
+                select(switches, empty, known.background),
                 window,
             ),
             window_idx=state.window_idx + switches.astype(jnp.int32),
         ), is_first
+
+    def no_sums(self, state: HMCAdaptState) -> Moments:
+        nothing = welford.init(state.inverse_mass_matrix)
+        return Moments(nothing, nothing)
+
+    def take_in(
+        self,
+        sums: Moments,
+        schedule: Any,
+        step: jax.Array,
+        observation: Observation,
+        blocks: Blocks | None,
+    ) -> Moments:
+        counts = observation.moved & (step < schedule.final_start)
+        return only_where(counts, lambda: _add(sums, observation), sums)
+
+    def concludes(self, schedule: Any, step: jax.Array) -> jax.Array:
+        return step + 1 == schedule.final_start
+
+    def conclude(
+        self,
+        state: HMCAdaptState,
+        step: jax.Array,
+        sums: Moments,
+        num_chains: int,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        known = state.mm_state
+        foreground, background = (
+            Moments(*map(welford.merge, moments, sums))
+            for moments in (known.foreground, known.background)
+        )
+        # As many draws as there are chains make one transition older.
+        num_background = background.positions.num_positions // num_chains
+        state, is_first = only_where(
+            step < state.schedule.final_start,
+            lambda: self._renew(
+                state, step, FisherState(foreground, background, known.window), num_background
+            ),
+            (state, jnp.asarray(False)),
+        )
+        return self.with_step_size(state, is_first, blocks, search)
+
+
+def _add(moments: Moments, observation: Observation) -> Moments:
+    return Moments(
+        welford.update(moments.positions, observation.position),
+        welford.update(moments.gradients, observation.gradient),
+    )

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from sojourn_hmc.adaptation import dual_averaging
 from sojourn_hmc.adaptation.fisher import LARGEST, SMALLEST, start_scale
@@ -28,6 +27,7 @@ from sojourn_hmc.adaptation.overlap import (
 )
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, initial_state
 from sojourn_hmc.low_rank import LowRank
+from sojourn_hmc.only_where import only_where
 from sojourn_hmc.start import StartPoint
 
 MAX_WINDOW = 128  # bounds the memory: two windows of draws and gradients are kept
@@ -219,9 +219,7 @@ class LowRankWarmup(OverlappingWarmup):
         enough = known.num_foreground >= EARLY_WINDOW
         is_first = enough & (state.window_idx == 0)
         renewed = enough & (switches | is_first | (known.num_background % EVERY == 0))
-        inverse = lax.cond(
-            renewed, lambda: self._renew(known, state), lambda: state.inverse_mass_matrix
-        )
+        inverse = only_where(renewed, lambda: self._renew(known, state), state.inverse_mass_matrix)
         state = state.with_inverse_mass_matrix(inverse)._replace(
             mm_state=known, window_idx=state.window_idx + (switches | is_first).astype(jnp.int32)
         )

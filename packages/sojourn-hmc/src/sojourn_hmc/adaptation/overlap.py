@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from sojourn_hmc.adaptation import dual_averaging
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, SearchStepSize, Warmup
 from sojourn_hmc.blocks import Blocks
+from sojourn_hmc.only_where import only_where
 
 EARLY_WINDOW, FIRST_WINDOW = 10, 80
 EARLY_SHARE, FINAL_SHARE = 30, 15  # of the warmup, in percent
@@ -106,11 +106,25 @@ class OverlappingWarmup(Warmup):
             state = dual_averaging.adapt_step_size(state, error, last)
         if not settings.adapt_mass_matrix:
             return state
-        state, is_first = lax.cond(
+        state, is_first = only_where(
             observation.moved & (step < state.schedule.final_start),
             lambda: self.estimate(state, step, observation),
-            lambda: (state, jnp.asarray(False)),
+            (state, jnp.asarray(False)),
         )
+        return self.with_step_size(state, is_first, blocks, search)
+
+    def with_step_size(
+        self,
+        state: HMCAdaptState,
+        is_first: jax.Array,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        """Begin the search for a step size anew, if the mass matrix is the first estimate.
+
+        The step size that went with the first guess says nothing about it.
+        """
+        settings = self.settings
 
         def begin_anew() -> HMCAdaptState:
             step_size = state.step_size
@@ -118,7 +132,4 @@ class OverlappingWarmup(Warmup):
                 step_size = search(state.metric(blocks), step_size)
             return state._replace(step_size=step_size, ss_state=dual_averaging.init(step_size))
 
-        if not settings.adapt_step_size:
-            return state
-        # The step size that went with the first guess says nothing about the first estimate.
-        return lax.cond(is_first, begin_anew, lambda: state)
+        return only_where(is_first, begin_anew, state) if settings.adapt_step_size else state

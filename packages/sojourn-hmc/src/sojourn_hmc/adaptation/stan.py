@@ -9,24 +9,24 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from sojourn_hmc.adaptation import dual_averaging, welford
 from sojourn_hmc.adaptation.schedule import closes_window, in_window, schedule
+from sojourn_hmc.adaptation.shared import Poolable
 from sojourn_hmc.adaptation.warmup import (
     HMCAdaptState,
     Observation,
     SearchStepSize,
-    Warmup,
     initial_state,
 )
 from sojourn_hmc.adaptation.welford import WelfordState
 from sojourn_hmc.blocks import Blocks
 from sojourn_hmc.low_rank import LowRank
+from sojourn_hmc.only_where import only_where
 from sojourn_hmc.start import StartPoint
 
 
-class StanWarmup(Warmup):
+class StanWarmup(Poolable):
     """Windows of doubling length, each giving the mass matrix from its draws alone.
 
     Examples
@@ -79,18 +79,53 @@ class StanWarmup(Warmup):
             state = dual_averaging.adapt_step_size(state, error, last)
         if not settings.adapt_mass_matrix:
             return state
+        accumulator = self.take_in(state.mm_state, state.schedule, step, observation, blocks)
+        state = state._replace(mm_state=accumulator)
+        return self._close_window_at(state, step, blocks, search)
+
+    def no_sums(self, state: HMCAdaptState) -> Any:
+        return jax.tree.map(welford.init, state.inverse_mass_matrix)
+
+    def take_in(
+        self,
+        sums: Any,
+        schedule: Any,
+        step: jax.Array,
+        observation: Observation,
+        blocks: Blocks | None,
+    ) -> Any:
         position = observation.position
         parts = position if blocks is None else blocks.split(position)
-        accumulator = lax.cond(
-            in_window(state.schedule, step),
-            lambda: _each(welford.update, state.mm_state, parts),
-            lambda: state.mm_state,
+        return only_where(
+            in_window(schedule, step), lambda: _each(welford.update, sums, parts), sums
         )
-        state = state._replace(mm_state=accumulator)
-        return lax.cond(
+
+    def concludes(self, schedule: Any, step: jax.Array) -> jax.Array:
+        return closes_window(schedule, step)
+
+    def conclude(
+        self,
+        state: HMCAdaptState,
+        step: jax.Array,
+        sums: Any,
+        num_chains: int,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        state = state._replace(mm_state=_each(welford.merge, state.mm_state, sums))
+        return self._close_window_at(state, step, blocks, search)
+
+    def _close_window_at(
+        self,
+        state: HMCAdaptState,
+        step: jax.Array,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        return only_where(
             closes_window(state.schedule, step),
             lambda: self._close_window(state, blocks, search),
-            lambda: state,
+            state,
         )
 
     def _close_window(

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from sojourn_hmc.blocks import BlockMassMatrix, Blocks
 from sojourn_hmc.low_rank import LowRank, LowRankMassMatrix, factors
 from sojourn_hmc.mass_matrix import MassMatrix, Metric
+from sojourn_hmc.only_where import only_where
 from sojourn_hmc.start import StartPoint
 
 SearchStepSize = Callable[[Metric, jax.Array], jax.Array]
@@ -204,10 +204,10 @@ class Warmup(ABC):
         settings = self.settings
         if not (settings.adapt_step_size or settings.adapt_mass_matrix):
             return state
-        return lax.cond(
+        return only_where(
             step < state.schedule.num_warmup,
             lambda: self.learn(state, step, observation, blocks, search),
-            lambda: state,
+            state,
         )
 
 

@@ -46,6 +46,43 @@ def update(state: WelfordState, position: jax.Array) -> WelfordState:
     return WelfordState(mean, state.sum_squares + product, count)
 
 
+def merge(a: WelfordState, b: WelfordState) -> WelfordState:
+    """The accumulator of the positions of both."""
+    return pool(jax.tree.map(lambda x, y: jnp.stack([x, y]), a, b))
+
+
+def pool(states: WelfordState) -> WelfordState:
+    """Make one accumulator of several, which have a leading axis.
+
+    Source: Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance".
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> def of(*positions):
+    ...     state = init(jnp.ones(1))
+    ...     for x in positions:
+    ...         state = update(state, jnp.array([x]))
+    ...     return state
+    >>> both = merge(of(1.0, 2.0), of(6.0))
+    >>> int(both.num_positions), float(covariance(both, regularize=False)[0])
+    (3, 7.0)
+    """
+    counts = states.num_positions.astype(states.mean.dtype)
+    total = jnp.maximum(jnp.sum(counts), 1)
+    mean = counts @ states.mean / total
+    away = states.mean - mean[None]
+    if states.sum_squares.ndim == 2:
+        between = counts @ away**2
+    else:
+        between = (counts[:, None] * away).T @ away
+    return WelfordState(
+        mean,
+        jnp.sum(states.sum_squares, 0) + between,
+        jnp.sum(states.num_positions, dtype=jnp.int32),
+    )
+
+
 def covariance(state: WelfordState, regularize: bool) -> jax.Array:
     """Sample covariance (divisor ``n - 1``); shrunk towards ``1e-3 I`` if ``regularize``.
 

@@ -1,0 +1,203 @@
+"""One step size and one mass matrix for all chains of a batch, learned from all of them.
+
+Chains meet after set numbers of transitions. There the acceptance probabilities of all chains since
+the last meeting make one error for dual averaging, and their sums are added up as those of one
+sample (Chan, Golub and LeVeque 1983). In between nothing changes, so that chains need not be at the
+same transition. With hundreds of chains a mean of few transitions is exact enough, and a short
+warmup does.
+
+Source: Hoffman, Radul and Sountsov 2021, "An adaptive-MCMC scheme for setting trajectory lengths in
+Hamiltonian Monte Carlo" (statistics of many chains in place of one chain's history).
+
+Invariant: all that is shared is fixed from the end of the warmup on; given it, chains are
+independent, and each leaves the target as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sojourn_hmc.adaptation import dual_averaging, welford
+from sojourn_hmc.adaptation.shared import Poolable, SharedWarmup
+from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, SearchStepSize, Warmup
+from sojourn_hmc.adaptation.welford import WelfordState
+from sojourn_hmc.blocks import Blocks
+from sojourn_hmc.start import StartPoint
+
+EAGER_MEETINGS = 20
+"""After every transition at first, and after a new mass matrix: dual averaging swings till then."""
+EVERY = 5
+"""Transitions from one meeting to the next after that."""
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Ask for a warmup that all chains of a batch share: ``NUTS(model, warmup=Pooled("fisher"))``.
+
+    It works where chains run as a batch (``chain_method="vectorized"``, or several chains on each
+    device); chains of one device share it.
+
+    Parameters
+    ----------
+    warmup : str or type of Warmup
+        Which one: ``"stan"``, ``"fisher"``, or a class of one's own that is `Poolable`.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from sojourn_hmc import MCMC, NUTS, Pooled
+    >>> scale = jnp.array([0.1, 1.0, 10.0])
+    >>> kernel = NUTS(
+    ...     potential_fn=lambda z: 0.5 * jnp.sum((z / scale) ** 2), warmup=Pooled("fisher")
+    ... )
+    >>> mcmc = MCMC(
+    ...     kernel,
+    ...     num_warmup=50,
+    ...     num_samples=10,
+    ...     num_chains=16,
+    ...     chain_method="vectorized",
+    ...     progress_bar=False,
+    ... )
+    >>> mcmc.run(jax.random.key(0), init_params=jnp.ones((16, 3)))
+    >>> step_size = mcmc.last_state.adapt_state.step_size
+    >>> bool((step_size == step_size[0]).all())
+    True
+    """
+
+    warmup: str | type[Warmup] = "stan"
+
+
+class PooledState(NamedTuple):
+    """What the mass matrix is estimated from.
+
+    Attributes
+    ----------
+    common : pytree
+        What the warmup keeps of all chains up to the last meeting.
+    sums : pytree
+        What a chain has found since.
+    sum_accept_prob, num_transitions : Array
+        Likewise.
+    """
+
+    common: Any
+    sums: Any
+    sum_accept_prob: jax.Array
+    num_transitions: jax.Array
+
+
+class PooledWarmup(SharedWarmup):
+    """Share a warmup among chains.
+
+    Parameters
+    ----------
+    warmup : Warmup
+        What is shared; it has to be `Poolable`.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+
+    def __init__(self, warmup: Warmup):
+        if not isinstance(warmup, Poolable):
+            raise ValueError(
+                f"Pooled cannot share {type(warmup).__name__} among chains, because it does not "
+                "learn from sums: choose Pooled('stan') or Pooled('fisher'), or a class that is "
+                "Poolable"
+            )
+        super().__init__(warmup.settings)
+        self.warmup = warmup
+
+    def init(
+        self,
+        start: StartPoint,
+        step_size: jax.Array,
+        inverse_mass_matrix: Any,
+        is_given: bool,
+        num_warmup: jax.Array,
+    ) -> HMCAdaptState:
+        state = self.warmup.init(start, step_size, inverse_mass_matrix, is_given, num_warmup)
+        return state._replace(mm_state=self._nothing_new(state, state.mm_state))
+
+    def learn(
+        self,
+        state: HMCAdaptState,
+        step: jax.Array,
+        observation: Observation,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        known = state.mm_state
+        sums = known.sums
+        if self.settings.adapt_mass_matrix:
+            sums = self.warmup.take_in(sums, state.schedule, step, observation, blocks)
+        found = PooledState(
+            known.common,
+            sums,
+            known.sum_accept_prob + observation.accept_prob,
+            known.num_transitions + 1,
+        )
+        return state._replace(mm_state=found)
+
+    def is_due(self, state: HMCAdaptState, num_made: jax.Array) -> jax.Array:
+        num_warmup = state.schedule.num_warmup
+        now = (state.ss_state.num_updates < EAGER_MEETINGS) | (num_made % EVERY == 0)
+        now |= self.warmup.concludes(state.schedule, num_made - 1) | (num_made == num_warmup)
+        return now & (num_made <= num_warmup)
+
+    def hold(
+        self,
+        states: HMCAdaptState,
+        num_made: jax.Array,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        settings, found = self.settings, states.mm_state
+        state = _agree(states)
+        if settings.adapt_step_size:
+            mean = jnp.sum(found.sum_accept_prob) / jnp.sum(found.num_transitions)
+            last = num_made == state.schedule.num_warmup
+            error = (settings.target_accept_prob - mean).astype(state.step_size.dtype)
+            state = dual_averaging.adapt_step_size(state, error, last)
+        state = state._replace(mm_state=jax.tree.map(lambda leaf: leaf[0], found.common))
+        if settings.adapt_mass_matrix:
+            together = jax.tree.map(
+                welford.pool, found.sums, is_leaf=lambda node: isinstance(node, WelfordState)
+            )
+            num_chains = found.num_transitions.shape[0]
+            state = self.warmup.conclude(state, num_made - 1, together, num_chains, blocks, search)
+        return state._replace(mm_state=self._nothing_new(state, state.mm_state))
+
+    def _nothing_new(self, state: HMCAdaptState, common: Any) -> PooledState:
+        sums = None
+        if self.settings.adapt_mass_matrix:
+            sums = self.warmup.no_sums(state)
+        zero = jnp.zeros_like(state.step_size)
+        return PooledState(common, sums, zero, jnp.zeros((), jnp.int32))
+
+
+def _agree(states: HMCAdaptState) -> HMCAdaptState:
+    """One state of those of all chains: they differ only before the first meeting."""
+    one: HMCAdaptState = jax.tree.map(lambda leaf: leaf[0], states)
+
+    def geometric_mean(values: jax.Array) -> jax.Array:
+        mean = jnp.exp(jnp.mean(jnp.log(values), 0))
+        # What is equal already must not change by rounding.
+        return jnp.where(jnp.all(values == values[:1]), values[0], mean)
+
+    def together(block: jax.Array) -> jax.Array:
+        # A vector has the axis of chains before its own; a matrix is given, not guessed.
+        return geometric_mean(block) if block.ndim == 2 else block[0]
+
+    points = states.ss_state.shrinkage_point
+    point = jnp.where(jnp.all(points == points[0]), points[0], jnp.mean(points))
+    averaging = one.ss_state._replace(shrinkage_point=point)
+    return one._replace(
+        step_size=geometric_mean(states.step_size), ss_state=averaging
+    ).with_inverse_mass_matrix(jax.tree.map(together, states.inverse_mass_matrix))

@@ -1,0 +1,103 @@
+"""What a warmup is asked that the chains of a batch share, and what one offers that they can."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import jax
+
+from sojourn_hmc.adaptation.warmup import (
+    HMCAdaptState,
+    Observation,
+    SearchStepSize,
+    Warmup,
+)
+from sojourn_hmc.blocks import Blocks
+
+
+class SharedWarmup(Warmup):
+    """A warmup whose chains meet: `learn` takes in what a chain finds, `hold` draws conclusions."""
+
+    @abstractmethod
+    def is_due(self, state: HMCAdaptState, num_made: jax.Array) -> jax.Array:
+        """Whether the chains meet after ``num_made`` transitions; the same for all of them."""
+
+    @abstractmethod
+    def hold(
+        self,
+        states: HMCAdaptState,
+        num_made: jax.Array,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        """Hold a meeting.
+
+        Parameters
+        ----------
+        states : HMCAdaptState
+            Those of all chains, with a leading axis.
+        num_made : Array
+            Transitions that each chain has made.
+        blocks : Blocks or None
+            How positions are cut, if the mass matrix is made of blocks.
+        search : Callable
+            Searches for a step size from the positions of all chains on.
+
+        Returns
+        -------
+        HMCAdaptState
+            The one that every chain goes on with.
+        """
+
+
+class Poolable(Warmup):
+    """A warmup that learns the mass matrix from sums, which those of several chains add up to.
+
+    Its sums are a pytree of `WelfordState`.
+    """
+
+    @abstractmethod
+    def no_sums(self, state: HMCAdaptState) -> Any:
+        """Sums of no transition."""
+
+    @abstractmethod
+    def take_in(
+        self,
+        sums: Any,
+        schedule: Any,
+        step: jax.Array,
+        observation: Observation,
+        blocks: Blocks | None,
+    ) -> Any:
+        """Add transition ``step`` to the sums, if it counts."""
+
+    @abstractmethod
+    def concludes(self, schedule: Any, step: jax.Array) -> jax.Array:
+        """Whether sums up to transition ``step`` have to be there for `conclude` right after it."""
+
+    @abstractmethod
+    def conclude(
+        self,
+        state: HMCAdaptState,
+        step: jax.Array,
+        sums: Any,
+        num_chains: int,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        """Learn the mass matrix from the sums of ``num_chains`` chains up to transition ``step``.
+
+        Parameters
+        ----------
+        state : HMCAdaptState
+            What is known so far, as `init` and `learn` have it.
+        step : Array
+            The last transition.
+        sums : pytree
+            Of all chains since the last time.
+        num_chains : int
+            How many they are: as many draws count for one.
+        blocks, search
+            As for `Warmup.learn`.
+        """
