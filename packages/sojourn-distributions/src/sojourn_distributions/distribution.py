@@ -483,14 +483,15 @@ class MaskedDistribution(_SameEvent):
         return base_dist.mask(self._mask_value)
 
     @property
-    def _mask_value(self) -> Any:
+    def mask_value(self) -> Any:
+        """The mask: a bool, or a boolean array that broadcasts with the batch shape."""
         return self.__dict__.get("_static_mask", self.__dict__.get("_mask"))
 
     def _batch_shape(self) -> Shape:
         return self.base_dist.batch_shape
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        mask = self._mask_value
+        mask = self.mask_value
         if mask is True:
             return self.base_dist.log_prob(value, intermediates)
         shape = np.shape(value)
@@ -504,7 +505,7 @@ class MaskedDistribution(_SameEvent):
         return jnp.where(mask, self.base_dist.log_prob(value), 0.0)
 
     def validate_sample(self, value: ArrayLike, mask: ArrayLike = True) -> None:
-        own = self._mask_value
+        own = self.mask_value
         if is_concrete(mask) and is_concrete(own):
             self.base_dist.validate_sample(value, np.logical_and(mask, own))
 

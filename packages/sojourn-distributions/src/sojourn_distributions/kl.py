@@ -161,7 +161,7 @@ def _kl_independent(p: Independent, q: Independent) -> Any:
 @kl_divergence.register(MaskedDistribution, MaskedDistribution)
 def _kl_masked(p: MaskedDistribution, q: MaskedDistribution) -> Any:
     """Counted where neither is masked out."""
-    masks = (p._mask_value, q._mask_value)
+    masks = (p.mask_value, q.mask_value)
     if any(mask is False for mask in masks):
         return jnp.zeros(_batch_shape(p, q))
     divergence = kl_divergence(p.base_dist, q.base_dist)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from sojourn_infer.enumeration import enum, joint_density, log_marginal, needs_sum
 from sojourn_infer.sites import Model
 from sojourn_primitives import Message, Trace, handlers
 
@@ -24,7 +25,10 @@ def scaled_sum(site: Message, terms: Any) -> jax.Array:
 
 
 def trace_log_density(trace: Trace) -> jax.Array:
-    """Sum of the log densities of all sample sites, a scalar."""
+    """Sum of the log densities of all sample sites, a scalar; summed over enumerated sites."""
+    if needs_sum(trace):
+        constant, problem = joint_density(trace)
+        return constant + log_marginal(problem)
     terms = [site_log_density(site) for site in trace.values() if site["type"] == "sample"]
     return sum(terms, start=jnp.zeros(()))
 
@@ -32,12 +36,14 @@ def trace_log_density(trace: Trace) -> jax.Array:
 def log_density(
     model: Model, model_args: tuple, model_kwargs: dict, params: dict[str, Any]
 ) -> tuple[jax.Array, Trace]:
-    """Log joint density of latent values and data.
+    """Log joint density of latent values and data, summed over discrete sites that are marked.
 
     Parameters
     ----------
     model : Callable
-        The model; a latent site that is not in ``params`` needs a `seed` handler.
+        The model; a latent site that is not in ``params`` needs a `seed` handler, except for
+        discrete sites marked ``infer={"enumerate": "parallel"}`` (or by `config_enumerate`), which
+        are summed out.
     model_args, model_kwargs
         Its arguments.
     params : dict
@@ -59,7 +65,6 @@ def log_density(
     >>> round(float(density), 3), list(trace)
     (-1.419, ['x'])
     """
-    trace = handlers.trace(handlers.substitute(model, data=params)).get_trace(
-        *model_args, **model_kwargs
-    )
+    valued = handlers.substitute(model, data=params)
+    trace = handlers.trace(enum(valued)).get_trace(*model_args, **model_kwargs)
     return trace_log_density(trace), trace

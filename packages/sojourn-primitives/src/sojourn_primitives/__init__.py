@@ -11,7 +11,8 @@ from sojourn_primitives.inspection import (
     render_model,
     render_text,
 )
-from sojourn_primitives.message import CondIndepStackFrame, Message, Trace
+from sojourn_primitives.markov import markov
+from sojourn_primitives.message import CondIndepStackFrame, MarkovFrame, Message, Trace
 from sojourn_primitives.messenger import Messenger
 from sojourn_primitives.plate import plate, plate_stack
 from sojourn_primitives.primitives import (
@@ -30,6 +31,7 @@ from sojourn_primitives.unit import Unit
 __all__ = [
     "CondIndepStackFrame",
     "DistributionLike",
+    "MarkovFrame",
     "Message",
     "Messenger",
     "Trace",
@@ -46,6 +48,7 @@ __all__ = [
     "get_model_relations",
     "handlers",
     "inspection",
+    "markov",
     "mutable",
     "param",
     "plate",

@@ -28,6 +28,12 @@ def input_dependence(program: ClosedJaxpr) -> list[Inputs]:
 
 def evaluate_without_inputs(program: ClosedJaxpr, outputs: Sequence[int]) -> list[Any]:
     """Evaluate those outputs of a program that depend on none of its inputs."""
+    # None of the equations reads an input.
+    return list(jaxpr_as_fun(restrict(program, outputs))(*[None] * len(program.jaxpr.invars)))
+
+
+def restrict(program: ClosedJaxpr, outputs: Sequence[int]) -> ClosedJaxpr:
+    """Return the program, with the same inputs, of those outputs alone."""
     jaxpr = program.jaxpr
     wanted = [jaxpr.outvars[i] for i in outputs]
     needed = {id(var) for var in wanted}
@@ -36,9 +42,7 @@ def evaluate_without_inputs(program: ClosedJaxpr, outputs: Sequence[int]) -> lis
         if any(id(var) in needed for var in equation.outvars):
             equations.append(equation)
             needed.update(id(var) for var in equation.invars)
-    part = jaxpr.replace(outvars=wanted, eqns=equations[::-1])
-    # None of the equations reads an input.
-    return list(jaxpr_as_fun(ClosedJaxpr(part, program.consts))(*[None] * len(jaxpr.invars)))
+    return ClosedJaxpr(jaxpr.replace(outvars=wanted, eqns=equations[::-1]), program.consts)
 
 
 def _outputs(jaxpr: Jaxpr, inputs: Sequence[Inputs]) -> list[Inputs]:

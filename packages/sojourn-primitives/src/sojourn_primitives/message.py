@@ -53,6 +53,25 @@ class CondIndepStackFrame(NamedTuple):
     size: int
 
 
+class MarkovFrame(NamedTuple):
+    """One open `markov` context, as a message inside it sees it.
+
+    Attributes
+    ----------
+    context : int
+        Identifies the context.
+    path : tuple of int
+        The latest steps that led here, the current one last: ``history + 2`` of them, if there are
+        so many.
+    history : int
+        How many earlier steps the current one may depend on.
+    """
+
+    context: int
+    path: tuple[int, ...]
+    history: int
+
+
 class Message(TypedDict, total=False):
     """What travels through the handlers; each type of statement has the fields that concern it.
 
@@ -79,8 +98,14 @@ class Message(TypedDict, total=False):
         What the draw produced on its way; left empty by `sample`.
     cond_indep_stack : list of CondIndepStackFrame
         The open plates, innermost first.
+    markov : tuple of MarkovFrame
+        The open `markov` contexts; absent where there is none.
     infer : dict
         The site's options for inference.
+    enumeration
+        What a handler that enumerates discrete sites notes for the layer that sums them out;
+        absent where none is in force. Its attribute ``support`` is the value that it gave the
+        site, with a dim to the left of the site's batch shape, or None.
     stop : bool
         True hides the message from the handlers further out.
     _control_flow_done : bool
@@ -101,7 +126,9 @@ class Message(TypedDict, total=False):
     is_observed: bool
     intermediates: list[Any]
     cond_indep_stack: list[CondIndepStackFrame]
+    markov: tuple[MarkovFrame, ...]
     infer: dict[str, Any]
+    enumeration: Any
     stop: bool
     _control_flow_done: bool
     _scan_depth: int

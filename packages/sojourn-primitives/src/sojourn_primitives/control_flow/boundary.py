@@ -158,6 +158,8 @@ class Step(Boundary):
 
     def _take_value(self, msg: Message, before: Any, rank: int, record: Record) -> None:
         value = msg["value"]
+        if value is getattr(msg.get("enumeration"), "support", None):
+            return  # all values of the site at once, for this very step
         shape = shape_of(value)
         more = 0 if shape is None else len(shape) - rank - msg.get("_scan_depth", 0)
         if more <= 0:
@@ -166,7 +168,7 @@ class Step(Boundary):
             raise NotImplementedError(
                 f"{msg['type']} site {msg['name']!r} inside scan: a handler gives it a value of "
                 f"shape {shape}, {more} dims more than it has in one step. The leading one is "
-                "time; scan cannot take further ones, and it does not sum out discrete sites."
+                "time; scan cannot take further ones."
             )
         assert shape is not None
         if shape[0] > self._length:

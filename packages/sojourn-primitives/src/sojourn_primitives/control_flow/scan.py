@@ -54,7 +54,8 @@ def scan(
     reverse : bool
         Run from the last step to the first; axes stay in the order of ``xs``.
     history : int
-        For models whose discrete sites are summed out; has no effect on others.
+        How many earlier steps a step may depend on through discrete sites that are summed out; has
+        no effect on other models.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def scan(
         "type": "control_flow",
         "name": None,
         "fn": _scan,
-        "args": (f, init, xs, _length(xs, length), reverse),
+        "args": (f, init, xs, _length(xs, length), reverse, history),
         "kwargs": {"rng_key": None},
         "value": None,
     }
@@ -111,6 +112,7 @@ def _scan(
     xs: Any,
     length: int,
     reverse: bool,
+    history: int,
     rng_key: Any,
 ) -> tuple[Any, Any, list[Record]]:
     index = np.arange(length, dtype=np.int32)

@@ -1,0 +1,193 @@
+"""Log factors over discrete variables and plates, and the operations that elimination is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from opt_einsum import paths
+
+Reduce = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+Draws = Mapping["Variable", "Draw"]
+
+
+class Variable(NamedTuple):
+    """A discrete site that is summed out, or one step's copy of it.
+
+    Attributes
+    ----------
+    site : str
+        The site's name.
+    step : int or None
+        The step, for a site inside a scan, counted in the order of execution.
+    lag : int or None
+        In what a scan does again and again, how many steps ago: 0 is the current one.
+    """
+
+    site: str
+    step: int | None = None
+    lag: int | None = None
+
+    def __str__(self) -> str:
+        if self.step is not None:
+            return f"{self.site!r} (step {self.step})"
+        return repr(self.site)
+
+
+class Factor(NamedTuple):
+    """A log factor.
+
+    Attributes
+    ----------
+    table : array
+        Log values, with one axis for each variable and then one for each plate.
+    variables : tuple of Variable
+        What it is a function of.
+    plates : tuple of str
+        The plates whose elements each have a factor of their own.
+    """
+
+    table: jax.Array
+    variables: tuple[Variable, ...]
+    plates: tuple[str, ...]
+
+    def sizes(self) -> dict[Variable, int]:
+        """Return how many values each variable has."""
+        return dict(zip(self.variables, self.table.shape, strict=False))
+
+
+class Draw(NamedTuple):
+    """Values that a variable has taken: positions in its support, shape by plates."""
+
+    index: jax.Array
+    plates: tuple[str, ...]
+
+
+def log_sum_exp(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """Log of the sum of exponentials over axes; where all terms are -inf, -inf with gradient 0."""
+    top = jax.lax.stop_gradient(jnp.max(table, axes, keepdims=True))
+    top = jnp.where(jnp.isfinite(top), top, 0)
+    total = jnp.sum(jnp.exp(table - top), axes)
+    nothing = total == 0
+    # The logarithm never sees a 0, so that the gradient stays finite.
+    log_total = jnp.log(jnp.where(nothing, 1, total)) + jnp.squeeze(top, axes)
+    return jnp.where(nothing, -jnp.inf, log_total)
+
+
+def maximum(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """Largest entry over axes: what `log_sum_exp` becomes at temperature 0."""
+    return jnp.max(table, axes)
+
+
+def unique(names: Iterable[Any]) -> tuple:
+    """Return the different ones, in the order of their first appearance."""
+    return tuple(dict.fromkeys(names))
+
+
+def align(factor: Factor, variables: Sequence[Variable], plates: Sequence[str]) -> jax.Array:
+    """Return a factor's table with the axes ``variables + plates``, of size 1 where it has none."""
+    names = (*factor.variables, *factor.plates)
+    wanted = [name for name in (*variables, *plates) if name in names]
+    table = jnp.transpose(factor.table, [names.index(name) for name in wanted])
+    shape = iter(table.shape)
+    return table.reshape([next(shape) if n in names else 1 for n in (*variables, *plates)])
+
+
+def add(factors: Sequence[Factor]) -> Factor:
+    """Multiply factors, that is add their tables."""
+    if len(factors) == 1:
+        return factors[0]
+    variables = unique(v for factor in factors for v in factor.variables)
+    plates = unique(p for factor in factors for p in factor.plates)
+    table = sum(align(factor, variables, plates) for factor in factors)
+    return Factor(jnp.asarray(table), variables, plates)
+
+
+def reduce_variables(factor: Factor, variables: Iterable[Variable], reduce: Reduce) -> Factor:
+    """Eliminate variables from a factor."""
+    gone = set(variables) & set(factor.variables)
+    if not gone:
+        return factor
+    axes = tuple(i for i, v in enumerate(factor.variables) if v in gone)
+    left = tuple(v for v in factor.variables if v not in gone)
+    return Factor(reduce(factor.table, axes), left, factor.plates)
+
+
+def sum_plates(factor: Factor, plates: Iterable[str], ratios: Mapping[str, float]) -> Factor:
+    """Multiply a factor over the elements of plates.
+
+    A plate that stands for more elements than it has (it subsamples) raises the product to the
+    power ``ratios[plate]``: what is multiplied is the elements' marginal density, whose variables
+    are summed out already.
+    """
+    gone = set(plates) & set(factor.plates)
+    if not gone:
+        return factor
+    first = len(factor.variables)
+    table = jnp.sum(
+        factor.table, tuple(first + i for i, p in enumerate(factor.plates) if p in gone)
+    )
+    for plate in factor.plates:
+        if plate in gone and ratios.get(plate, 1) != 1:
+            table = table * ratios[plate]
+    return Factor(table, factor.variables, tuple(p for p in factor.plates if p not in gone))
+
+
+def contract(
+    factors: Sequence[Factor], variables: Sequence[Variable], reduce: Reduce
+) -> tuple[Factor, list[tuple[tuple[Factor, ...], tuple[Variable, ...]]]]:
+    """Multiply factors and eliminate variables, in an order that keeps intermediate tables small.
+
+    Returns
+    -------
+    tuple
+        The factor that is left; and for each elimination the factors that were multiplied and the
+        variables that were eliminated from them.
+    """
+    operands = list(factors)
+    steps = []
+    for positions in _path(operands, set(variables)):
+        taken = [operands[i] for i in positions]
+        operands = [factor for i, factor in enumerate(operands) if i not in positions]
+        elsewhere = {v for factor in operands for v in factor.variables}
+        here = unique(v for factor in taken for v in factor.variables)
+        gone = tuple(v for v in here if v in variables and v not in elsewhere)
+        if gone:
+            steps.append((tuple(taken), gone))
+        operands.append(reduce_variables(add(taken), gone, reduce))
+    (last,) = operands
+    return last, steps
+
+
+def _path(factors: list[Factor], gone: set[Variable]) -> list[tuple[int, ...]]:
+    if len(factors) <= 2:
+        return [tuple(range(len(factors)))]
+    scopes = [frozenset(factor.variables) for factor in factors]
+    sizes = {v: n for factor in factors for v, n in factor.sizes().items()}
+    output = frozenset().union(*scopes) - gone
+    return [tuple(step) for step in paths.auto(scopes, output, sizes)]  # type: ignore[arg-type]
+
+
+def condition(factor: Factor, draws: Draws) -> Factor:
+    """Set variables to values: the factor of those that are left.
+
+    The plates of a variable are among the factor's, and each element takes its own value.
+    """
+    known = [v for v in factor.variables if v in draws]
+    if not known:
+        return factor
+    left = tuple(v for v in factor.variables if v not in draws)
+    sizes = dict(zip((*factor.variables, *factor.plates), factor.table.shape, strict=True))
+    axes: tuple = (*left, *factor.plates)
+    index: list[Any] = []
+    for name in (*factor.variables, *factor.plates):
+        if name in draws:
+            index.append(
+                align(Factor(draws[name].index, (), draws[name].plates), left, factor.plates)
+            )
+        else:
+            place = len(axes) - axes.index(name) - 1
+            index.append(jnp.arange(sizes[name]).reshape((-1,) + (1,) * place))
+    return Factor(factor.table[tuple(index)], left, factor.plates)

@@ -1,0 +1,103 @@
+"""What the `enum` handler writes into messages, for the layer that sums discrete sites out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sojourn_infer.enumeration.factors import Variable
+from sojourn_primitives import CondIndepStackFrame, Message
+
+
+class Enumeration(NamedTuple):
+    """A site's place among the enumerated ones.
+
+    Attributes
+    ----------
+    variable : Variable or None
+        What the site itself is, if it is enumerated; its value then lists its support.
+    dims : dict
+        What batch dims left of the plates stand for, at this site.
+    support : array or None
+        The value that lists the support, if the site is enumerated.
+    """
+
+    variable: Variable | None
+    dims: dict[int, Variable]
+    support: Any = None
+
+
+class Term(NamedTuple):
+    """What a site's log density is computed from."""
+
+    fn: Any
+    value: Any
+    scale: Any
+
+
+class Steps(NamedTuple):
+    """A scan whose sites are enumerated, or depend on enumerated ones.
+
+    Attributes
+    ----------
+    number : int
+        Tells scans of one model apart.
+    first : int
+        How many steps at the start stand by themselves.
+    length : int
+        How many steps there are.
+    reverse : bool
+        Whether the scan runs from the last step to the first; here they are in this order.
+    state : tuple of Variable
+        What a later step takes over from those before; lags of at least 1.
+    """
+
+    number: int
+    first: int
+    length: int
+    reverse: bool
+    state: tuple[Variable, ...]
+
+
+class Scanned(NamedTuple):
+    """A site of such a scan.
+
+    Attributes
+    ----------
+    steps : Steps
+        The scan.
+    name : str
+        The site's name.
+    variable : Variable or None
+        The copy of the current step, if the site is enumerated.
+    plates : list of CondIndepStackFrame
+        The plates around it, inside and outside of the scan.
+    dims : dict
+        What batch dims left of the plates stand for, in one step.
+    first : list of Term
+        The first steps, one by one.
+    leaves : list
+        Leaves of the terms of all other steps; those with ``by_step`` have a leading time axis.
+    by_step : list of bool
+        Which leaves differ by step.
+    build : Callable or None
+        Makes a `Term` of one step's leaves; None without other steps.
+    """
+
+    steps: Steps
+    name: str
+    variable: Variable | None
+    plates: list[CondIndepStackFrame]
+    dims: dict[int, Variable]
+    first: list[Term]
+    leaves: list[Any]
+    by_step: list[bool]
+    build: Callable[[list[Any]], Term] | None
+
+
+def is_enumerated(site: Message) -> bool:
+    """Whether a site's value lists its support, no handler further out having given another."""
+    note = site.get("enumeration")
+    if note is None or note.variable is None:
+        return False
+    return isinstance(note, Scanned) or site["value"] is note.support

@@ -1,0 +1,201 @@
+"""The sites of a scan with enumerated states, as the handlers outside of it see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sojourn_infer.enumeration.factors import Variable
+from sojourn_infer.enumeration.notes import Scanned, Steps, Term
+from sojourn_primitives.control_flow.record import Leaf, Outline, Record, outside
+
+_TERM = ("fn", "value", "scale")
+
+
+class SiteSteps:
+    """One site of the scanned function at all steps.
+
+    Attributes
+    ----------
+    record : Record
+        The site, and who waits for it outside.
+    first : list of dict
+        Parts of its message in the first steps.
+    rest : dict
+        For each part of the other steps, if there are any, its structure and its leaves.
+    given : array or None
+        The value for all steps that a handler outside gave.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.first: list[dict[str, Any]] = []
+        self.rest: dict[str, tuple[Any, list[Leaf]]] = {}
+        self.given: Any = None
+
+    def take(self, outline: Outline, returned: Iterator[Leaf], given: Any) -> None:
+        """Take the parts of the other steps, from what the program returned."""
+        self.given = given
+        for part, tree in outline.trees.items():
+            self.rest[part] = (tree.treedef, outline.take(tree, returned))
+
+
+def message_of(site: SiteSteps, steps: Steps, dims: dict[int, Variable]) -> Record:
+    """Complete a site's record with its message for the handlers outside."""
+    msg = site.record.msg
+    parts = dict(site.first[0])
+    variable = getattr(msg.get("enumeration"), "variable", None)
+    if site.given is not None:
+        parts["value"] = site.given
+    elif msg["type"] != "plate" and variable is None:
+        parts["value"] = _values(site, steps)
+    if msg["type"] == "sample":
+        scanned = _scanned(site, steps, variable, dims)
+        parts["fn"] = OverSteps(scanned)
+        site.record.msg = outside(msg, parts)
+        site.record.msg["enumeration"] = scanned
+    else:
+        site.record.msg = outside(msg, parts)
+    return site.record
+
+
+def over_steps(f: Callable[[Term], Any], scanned: Scanned) -> Any:
+    """Return the tree ``f(term)`` of all steps but the first ones, with a leading time axis."""
+    build, by_step = scanned.build, scanned.by_step
+    assert build is not None
+    moving = [x for x, moves in zip(scanned.leaves, by_step, strict=True) if moves]
+
+    def of_step(moving: list[Any]) -> Any:
+        current = iter(moving)
+        leaves = zip(scanned.leaves, by_step, strict=True)
+        return f(build([next(current) if moves else leaf for leaf, moves in leaves]))
+
+    length = scanned.steps.length - scanned.steps.first
+    return jax.vmap(of_step, axis_size=length)(moving)
+
+
+def joined(parts: Sequence[Any], reverse: bool) -> jax.Array:
+    """Put arrays with a time axis one after the other; dims that some lack are repeated."""
+    rank = max(np.ndim(part) for part in parts)
+    wide = [
+        jnp.reshape(p, np.shape(p)[:1] + (1,) * (rank - np.ndim(p)) + np.shape(p)[1:])
+        for p in parts
+    ]
+    shape = np.broadcast_shapes(*(p.shape[1:] for p in wide))
+    array = jnp.concatenate([jnp.broadcast_to(p, (p.shape[0], *shape)) for p in wide])
+    return array[::-1] if reverse else array
+
+
+class OverSteps:
+    """The distribution of a scanned site that may depend on sites that are summed out.
+
+    It has what handlers and tables of shapes ask for; log densities are computed step by step.
+
+    Parameters
+    ----------
+    scanned : Scanned
+        The site.
+    """
+
+    def __init__(self, scanned: Scanned) -> None:
+        self._scanned = scanned
+        self._step = scanned.first[-1].fn
+        self.batch_shape = (scanned.steps.length, *self._step.batch_shape)
+        self.event_shape = tuple(self._step.event_shape)
+
+    @property
+    def event_dim(self) -> int:
+        """Number of dims of one draw."""
+        return len(self.event_shape)
+
+    @property
+    def kind(self) -> str:
+        """The name of the steps' distribution."""
+        return str(getattr(self._step, "kind", type(self._step).__name__))
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether the steps' distributions are discrete."""
+        return bool(self._step.is_discrete)
+
+    @property
+    def has_enumerate_support(self) -> bool:
+        """Whether the steps' distributions list their support."""
+        return bool(getattr(self._step, "has_enumerate_support", False))
+
+    @property
+    def support(self) -> Any:
+        """The steps' support; its bounds have a time axis.
+
+        Raises
+        ------
+        ValueError
+            The bounds depend on a site that is summed out.
+        """
+        scanned = self._scanned
+        parts = [jax.tree.map(lambda x: jnp.asarray(x)[None], t.fn.support) for t in scanned.first]
+        if scanned.build is not None:
+            parts.append(over_steps(lambda term: term.fn.support, scanned))
+        for leaf in jax.tree.leaves(parts):
+            batch = leaf.shape[1 : leaf.ndim - self.event_dim]
+            if any(-dim <= len(batch) and batch[dim] != 1 for dim in scanned.dims):
+                raise ValueError(
+                    f"site {scanned.name!r}: its support depends on a discrete site that is summed "
+                    "out, so there is no one space for a sampler to move in. Give it a support "
+                    "that does not depend on discrete sites."
+                )
+        width = len(self.batch_shape) + self.event_dim
+
+        def over_time(*leaves: Any) -> jax.Array:
+            bound = joined(leaves, scanned.steps.reverse)
+            return bound.reshape(bound.shape[:1] + (1,) * (width - bound.ndim) + bound.shape[1:])
+
+        return jax.tree.map(over_time, *parts)
+
+
+def _scanned(
+    site: SiteSteps, steps: Steps, variable: Variable | None, dims: dict[int, Variable]
+) -> Scanned:
+    leaves = [leaf for part in _TERM if site.rest for leaf in site.rest[part][1]]
+
+    def build(values: list[Any]) -> Term:
+        rest = iter(values)
+        trees = [site.rest[part][0] for part in _TERM]
+        return Term(
+            *(tree.unflatten([next(rest) for _ in range(tree.num_leaves)]) for tree in trees)
+        )
+
+    return Scanned(
+        steps=steps,
+        name=str(site.record.msg["name"]),
+        variable=variable,
+        plates=list(site.record.msg["cond_indep_stack"]),
+        dims=dims,
+        first=[Term(*(parts[part] for part in _TERM)) for parts in site.first],
+        leaves=[leaf.value for leaf in leaves],
+        by_step=[leaf.by_step for leaf in leaves],
+        build=build if site.rest else None,
+    )
+
+
+def _values(site: SiteSteps, steps: Steps) -> Any:
+    """Stack the values of all steps, in the order of what is scanned over."""
+    parts = [jax.tree.map(lambda x: jnp.asarray(x)[None], p["value"]) for p in site.first]
+    if site.rest:
+        tree, leaves = site.rest["value"]
+        length = steps.length - steps.first
+        parts.append(
+            tree.unflatten(
+                [
+                    x.value
+                    if x.by_step
+                    else jnp.broadcast_to(x.value, (length, *np.shape(x.value)))
+                    for x in leaves
+                ]
+            )
+        )
+    return jax.tree.map(lambda *xs: joined(xs, steps.reverse), *parts)

@@ -1,0 +1,259 @@
+"""From the sites of a trace to log factors over discrete variables and plates.
+
+Two conventions, where a sum over discrete sites makes a difference:
+
+- A ``scale`` of the handlers multiplies the log density of its site before the sum, as it does for
+  any site. A plate that subsamples is something else: one element of it stands for several, whose
+  discrete sites are summed out each by itself, so it multiplies the elements' log marginals.
+- Where a discrete site is masked, its values are equally likely: the element sums to 1 as
+  elsewhere, and a masked part of a model leaves its evidence as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sojourn_infer.enumeration.chains import Chain
+from sojourn_infer.enumeration.elimination import Problem
+from sojourn_infer.enumeration.factors import Factor, Variable
+from sojourn_infer.enumeration.notes import Scanned, Steps, Term, is_enumerated
+from sojourn_infer.enumeration.scanned_sites import over_steps
+from sojourn_primitives import CondIndepStackFrame, Message, Trace
+
+
+class Joint(NamedTuple):
+    """The joint density of a trace with enumerated sites.
+
+    Attributes
+    ----------
+    constant : array
+        Log density of the sites that depend on no discrete variable, a scalar.
+    problem : Problem
+        The other sites.
+    """
+
+    constant: jax.Array
+    problem: Problem
+
+
+class _Site(NamedTuple):
+    """What is the same for all terms of a site."""
+
+    name: str
+    variable: Variable | None
+    plates: Sequence[CondIndepStackFrame]
+    dims: Mapping[int, Variable]
+    ratios: Mapping[str, float]
+
+
+def joint_density(trace: Trace) -> Joint:
+    """Collect the log factors of all sample sites of a trace.
+
+    Raises
+    ------
+    ValueError
+        A batch dim of a site is owned by no plate and stands for no discrete site; a discrete site
+        is used outside of its plate.
+    """
+    ratios = _ratios(trace)
+    constant = jnp.zeros(())
+    factors: list[Factor] = []
+    plates_of: dict[Variable, frozenset[str]] = {}
+    steps_of: dict[int, Steps] = {}
+    scanned_factors: dict[int, list[Factor]] = {}
+    for name, msg in trace.items():
+        if msg["type"] != "sample":
+            continue
+        note = msg.get("enumeration")
+        frames = note.plates if isinstance(note, Scanned) else msg["cond_indep_stack"]
+        variable = note.variable if note is not None and is_enumerated(msg) else None
+        site = _Site(name, variable, frames, note.dims if note else {}, ratios)
+        if isinstance(note, Scanned):
+            steps_of[note.steps.number] = note.steps
+            _declare(plates_of, note)
+            factors += _first_factors(site, note)
+            scanned_factors.setdefault(note.steps.number, []).extend(_step_factors(site, note))
+            continue
+        if variable is not None:
+            plates_of[variable] = frozenset(frame.name for frame in frames)
+        factors.append(_factor(site, Term(msg["fn"], msg["value"], msg["scale"])))
+    chains = []
+    for number, steps in steps_of.items():
+        if steps.length > steps.first:
+            own = tuple(scanned_factors[number])
+            chains.append(
+                Chain(own, steps.state, steps.first, steps.length - steps.first, _time(steps))
+            )
+    plain = [f for f in factors if not f.variables]
+    constant = sum((_sum(f, ratios) for f in plain), start=constant)
+    linked = tuple(f for f in factors if f.variables)
+    _check_plates([*linked, *(f for chain in chains for f in chain.factors)], plates_of)
+    return Joint(constant, Problem(linked, tuple(chains), plates_of, ratios))
+
+
+def _declare(plates_of: dict[Variable, frozenset[str]], note: Scanned) -> None:
+    if note.variable is None:
+        return
+    steps, site = note.steps, note.variable.site
+    plates = frozenset(frame.name for frame in note.plates)
+    deepest = max((v.lag or 0 for v in steps.state if v.site == site), default=0)
+    for step in (*range(steps.first), *range(steps.length - deepest, steps.length)):
+        plates_of[Variable(site, step=step)] = plates
+    for lag in range(deepest + 1):
+        plates_of[Variable(site, lag=lag)] = plates | {_time(steps)}
+
+
+def _first_factors(site: _Site, note: Scanned) -> list[Factor]:
+    factors = []
+    for step, term in enumerate(note.first):
+        named = {dim: _at_step(v, step) for dim, v in note.dims.items()}
+        own = None if site.variable is None else _at_step(site.variable, step)
+        factors.append(_factor(site._replace(dims=named, variable=own), term))
+    return factors
+
+
+def _step_factors(site: _Site, note: Scanned) -> list[Factor]:
+    """Return the factors of the other steps, with time as a plate if these differ."""
+    if note.build is None:
+        return []
+    if not any(note.by_step):
+        return [_factor(site, note.build(note.leaves))]
+    packed: list[Factor] = []
+
+    def table(term: Term) -> jax.Array:
+        packed[:] = [_factor(site, term)]
+        return packed[0].table
+
+    tables = over_steps(table, note)
+    variables, plates = packed[0].variables, packed[0].plates
+    tables = jnp.moveaxis(tables, 0, len(variables))
+    return [Factor(tables, variables, (_time(note.steps), *plates))]
+
+
+def _factor(site: _Site, term: Term) -> Factor:
+    """Return a term's log factor, its axes named."""
+    table = term.fn.log_prob(term.value)
+    ratio = math.prod(site.ratios.get(frame.name, 1.0) for frame in site.plates)
+    if term.scale is not None and not (isinstance(term.scale, float) and term.scale == ratio):
+        table = table * (term.scale if ratio == 1 else term.scale / ratio)
+    if site.variable is not None:
+        table = _normalised(table, term)
+    return _named(site, jnp.asarray(table))
+
+
+def _normalised(table: Any, term: Term) -> Any:
+    """Give values of a masked discrete site equal probabilities."""
+    size = np.shape(term.value)[0]
+    fn = term.fn
+    while fn is not None:
+        mask = getattr(fn, "mask_value", True)
+        if mask is not True:
+            table = jnp.where(mask, table, -math.log(size))
+        fn = getattr(fn, "base_dist", None)
+    return table
+
+
+def _named(site: _Site, table: jax.Array) -> Factor:
+    plates = {frame.dim: frame for frame in site.plates}
+    rank = max([table.ndim, *(-dim for dim in plates)])
+    table = table.reshape((1,) * (rank - table.ndim) + table.shape)
+    shape = [plates[d].size if d in plates else table.shape[d] for d in range(-rank, 0)]
+    table = jnp.broadcast_to(table, shape)
+    variables, variable_axes, plate_names, plate_axes, loose = [], [], [], [], []
+    for dim in range(-rank, 0):
+        if dim in plates:
+            plate_names.append(plates[dim].name)
+            plate_axes.append(rank + dim)
+        elif table.shape[dim] == 1:
+            continue
+        elif dim in site.dims:
+            variables.append(site.dims[dim])
+            variable_axes.append(rank + dim)
+        else:
+            loose.append(dim)
+    if loose and variables:
+        raise ValueError(_missing_plate(site, shape, loose[-1], variables))
+    loose_axes = tuple(rank + dim for dim in loose)
+    table = jnp.sum(table, loose_axes, keepdims=True) if loose else table
+    order = [*variable_axes, *plate_axes]
+    unit = tuple(axis for axis in range(rank) if axis not in order)
+    table = jnp.transpose(table, [*order, *unit])
+    table = table.reshape(table.shape[: len(order)])
+    return Factor(table, tuple(variables), tuple(plate_names))
+
+
+def _missing_plate(
+    site: _Site, shape: Sequence[int], dim: int, variables: Sequence[Variable]
+) -> str:
+    names = ", ".join(map(str, variables))
+    return (
+        f"Missing a plate statement for batch dimension {dim} at site {site.name!r}: its log "
+        f"density has the shape {tuple(shape)}, size {shape[dim]} there, and depends on the "
+        f"discrete site {names}, which is summed out. Open a plate of that size around the site, "
+        "or call to_event on dims that belong to one draw. If the site uses a discrete site of a "
+        "markov context, it may reach back too far: give markov or scan a larger history. "
+        "format_shapes shows the shapes of all sites."
+    )
+
+
+def _check_plates(factors: Sequence[Factor], plates_of: Mapping[Variable, frozenset[str]]) -> None:
+    for factor in factors:
+        for v in factor.variables:
+            missing = {p for p in plates_of[v] - set(factor.plates)}
+            if v.lag is not None:
+                missing = {p for p in missing if not p.startswith(_TIME)}
+            if missing:
+                raise ValueError(
+                    f"discrete site {v} lies in plate {', '.join(map(repr, sorted(missing)))}, but "
+                    f"a site outside of that plate depends on it (sites {factor.variables}). A "
+                    "site that is summed out has a copy for each element: put what depends on it "
+                    "into the same plate."
+                )
+
+
+_TIME = "steps of scan "
+
+
+def _time(steps: Steps) -> str:
+    return f"{_TIME}{steps.number}"
+
+
+def _at_step(v: Variable, step: int) -> Variable:
+    return v if v.lag is None else Variable(v.site, step=step - v.lag)
+
+
+def _sum(factor: Factor, ratios: Mapping[str, float]) -> jax.Array:
+    ratio = math.prod(ratios.get(p, 1.0) for p in factor.plates)
+    total = jnp.sum(factor.table)
+    return total if ratio == 1 else total * ratio
+
+
+def _ratios(trace: Trace) -> dict[str, float]:
+    """For plates that subsample, how many elements one element stands for."""
+    ratios = {}
+    for name, msg in trace.items():
+        if msg["type"] == "plate":
+            size, subsample_size = msg["args"]
+            if size != subsample_size:
+                ratios[name] = size / subsample_size
+    return ratios
+
+
+def enumerated_sites(trace: Trace) -> dict[str, Message]:
+    """Return the sites of a trace whose values list their support."""
+    return {
+        name: msg for name, msg in trace.items() if msg["type"] == "sample" and is_enumerated(msg)
+    }
+
+
+def needs_sum(trace: Trace) -> bool:
+    """Whether the density of a trace is a sum over discrete sites."""
+    return any(isinstance(msg.get("enumeration"), Scanned) for msg in trace.values()) or bool(
+        enumerated_sites(trace)
+    )
