@@ -149,9 +149,46 @@ def discrete():
     sample("k", dist.Poisson(3.0))
 
 
-def binary():
+SUM = {"enumerate": "parallel"}
+
+
+def continuous_to_sum():
+    sample("a", NORMAL, infer=SUM)
+
+
+def unknown_strategy():
+    sample("a", NORMAL)
+    sample("flag", dist.Bernoulli(0.5), infer={"enumerate": "sequential"})
+
+
+def flags_without_plate():
+    flags = sample("flags", dist.Bernoulli(np.array([0.2, 0.5, 0.7])), infer=SUM)
+    sample("x", dist.Normal(flags, 1.0))
+
+
+def repeated_flags():
+    sample("flags", dist.Bernoulli(0.5), sample_shape=(3,), infer=SUM)
+
+
+def crossing_plates():
+    rows, columns = plate("rows", 3, dim=-1), plate("columns", 2, dim=-2)
+    with rows:
+        a = sample("a", dist.Bernoulli(0.3), infer=SUM)
+    with columns:
+        b = sample("b", dist.Bernoulli(0.6), infer=SUM)
+    with rows, columns:
+        sample("x", dist.Normal(a + b, 1.0))
+
+
+def outside_of_its_plate():
     with plate("three", 3):
-        sample("flag", dist.Bernoulli(0.5))
+        flag = sample("flag", dist.Bernoulli(0.5), infer=SUM)
+    sample("x", dist.Normal(flag, sample("a", dist.Exponential(1.0))), obs=0.5)
+
+
+def support_that_is_summed_out():
+    flag = sample("flag", dist.Bernoulli(0.5), infer=SUM)
+    sample("x", dist.Uniform(0.0, 1.0 + flag))
 
 
 def decides():
@@ -304,11 +341,30 @@ CASES = {
     "an argument too many": Case(twice, {"args": (1, 2)}, TypeError, ("model twice(1, 2)",)),
     # Latent sites that no trajectory can move.
     "a discrete site": Case(discrete, {}, ValueError, ("latent site 'k'", "discrete", "Poisson")),
-    "a discrete site in a plate": Case(
-        binary, {}, ValueError, ("latent site 'flag'", "discrete", "Bernoulli")
+    # Sites that cannot be summed out.
+    "a continuous site to sum out": Case(
+        continuous_to_sum, {}, ValueError, ("'a'", "continuous (Normal)", "Remove the mark")
     ),
-    "a forgotten observation": Case(
-        count_of, {"args": (None,)}, ValueError, ("'count'", "discrete", "Observe")
+    "a way to sum out that is not known": Case(
+        unknown_strategy, {}, ValueError, ("'flag'", "'sequential'", "'parallel'")
+    ),
+    "discrete sites without a plate": Case(
+        flags_without_plate,
+        {},
+        ValueError,
+        ("Missing a plate statement for batch dimension -1 at site 'flags'", "size 3"),
+    ),
+    "a discrete site that draws several values": Case(
+        repeated_flags, {}, ValueError, ("'flags'", "sample_shape=(3,)", "plate")
+    ),
+    "discrete sites that meet across plates": Case(
+        crossing_plates, {}, ValueError, ("'a' in plate 'rows' and 'b' in plate 'columns'",)
+    ),
+    "a discrete site used outside of its plate": Case(
+        outside_of_its_plate, {}, ValueError, ("'flag' lies in plate 'three'",)
+    ),
+    "a support that depends on what is summed out": Case(
+        support_that_is_summed_out, {}, ValueError, ("'x'", "its support depends", "'flag'")
     ),
     "Python that decides by a latent value": Case(
         decides, {}, jax.errors.TracerBoolConversionError, ("model decides()", "after site 'x'")

@@ -41,6 +41,8 @@ NAMES = {
     "unconstrain_fn",
     "sojourn.infer.reparam": "CircularReparam DiscreteCosineReparam ExplicitReparam HaarReparam "
     "LocScaleReparam ProjectedNormalReparam Reparam TransformReparam UnitJacobianReparam",
+    "sojourn.contrib.funsor": "config_enumerate enum infer_config infer_discrete log_density "
+    "markov plate plate_to_enum_plate trace",
     "sojourn.diagnostics": "effective_sample_size hpdi print_summary split_gelman_rubin summary",
     "sojourn.distributions": "Beta Dirichlet Exponential Gamma HalfCauchy HalfNormal LKJCholesky "
     "LogNormal MultivariateNormal Normal StudentT TruncatedNormal Uniform biject_to",

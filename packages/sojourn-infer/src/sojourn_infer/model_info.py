@@ -21,7 +21,7 @@ from sojourn_hmc.start import MAX_ATTEMPTS, find_start, flattening, is_finite
 from sojourn_infer.data import with_data
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.recorded import Recorded
-from sojourn_infer.sites import Model, only_latent
+from sojourn_infer.sites import Model, only_moved
 from sojourn_infer.target import ModelTarget
 from sojourn_primitives import Trace, handlers
 
@@ -247,7 +247,7 @@ def _find(
 
 def _trace(target: ModelTarget, args: tuple, kwargs: dict, key: jax.Array) -> Trace:
     seeded = handlers.seed(target.model, rng_seed=key)
-    valued = handlers.substitute(seeded, substitute_fn=only_latent(target.init_strategy))
+    valued = handlers.substitute(seeded, substitute_fn=only_moved(target.init_strategy))
     return handlers.trace(valued).get_trace(*args, **kwargs)
 
 

@@ -97,7 +97,7 @@ def get_potential_fn(
             return partial(transform_fn, inv_transforms)
         if enum:
             return ModelTarget(model).setup(args, kwargs).constrain
-        return lambda position: reported_values(constrained_trace(model, args, kwargs, position))
+        return lambda position: reported_values(model, args, kwargs, position)
 
     if dynamic_args:
         return potential_of, postprocess_of

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from sojourn_infer.draw_batch import draw_batch
+from sojourn_infer.enumeration import config_enumerate, discrete_values
 from sojourn_infer.per_draw import PerDraw, Settings
-from sojourn_infer.sites import Model, is_latent
+from sojourn_infer.sites import Model, SiteValue, is_latent
 from sojourn_primitives import Message, Trace, handlers
 
 
@@ -38,7 +39,9 @@ class Predictive:
         Sites to return; ``""`` returns all but plates. By default sample sites that are not in
         ``posterior_samples``, and deterministic sites.
     infer_discrete : bool
-        Not available yet.
+        Whether discrete sites that were summed out, and are not in ``posterior_samples``, are drawn
+        from their joint posterior given each draw and the data: call the model with its data. By
+        default they are drawn from their priors. Then log densities count, and `get_mask` is None.
     parallel : bool
         Whether to compute all draws at once, vectorized; otherwise one after another.
     batch_ndims : int, optional
@@ -101,8 +104,6 @@ class Predictive:
         batch_size: int | None = None,
         progress_bar: bool = True,
     ):
-        if infer_discrete:
-            raise NotImplementedError("Predictive: infer_discrete is not available yet")
         for name, function in (("model", model), ("guide", guide)):
             if not callable(function) and (name == "model" or function is not None):
                 raise TypeError(f"Predictive: {name} must be a function, got {function!r}")
@@ -164,8 +165,10 @@ class Predictive:
                 return self.params.get(name)
             return values.get(name) if site["type"] in kinds else None
 
-        masked = handlers.mask(self.model, mask=False)
-        valued = handlers.substitute(handlers.seed(masked, rng_seed=key), substitute_fn=value)
+        model: Model = handlers.mask(self.model, mask=False)
+        if self.infer_discrete:
+            model = _with_discrete_values(self.model, key, value)
+        valued = handlers.substitute(handlers.seed(model, rng_seed=key), substitute_fn=value)
         try:
             trace = handlers.trace(valued).get_trace(*args, **kwargs)
         except Exception as error:
@@ -214,6 +217,19 @@ class Predictive:
                 f"when called so and are ignored; its sites are {sites}",
                 stacklevel=2,
             )
+
+
+def _with_discrete_values(model: Model, key: jax.Array, value: SiteValue) -> Model:
+    """Give a model's discrete sites values from their joint posterior at one draw of the others."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        marked = config_enumerate(handlers.substitute(model, substitute_fn=value))
+        # A counter that no site of the model has, so that the model's keys stay its own.
+        own_key = jax.random.fold_in(key, 0xFFFFFFFE)
+        values = discrete_values(marked, args, kwargs, own_key)
+        return handlers.substitute(model, data=values)(*args, **kwargs)
+
+    return run
 
 
 def _where(model: Model, values: Mapping[str, Any]) -> str:

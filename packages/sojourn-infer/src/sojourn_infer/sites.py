@@ -23,6 +23,16 @@ def latent_sites(trace: Trace) -> dict[str, Message]:
     return {name: site for name, site in trace.items() if is_latent(site)}
 
 
+def is_moved(site: Message) -> bool:
+    """Whether a site is a latent one that a sampler of continuous variables moves."""
+    return is_latent(site) and not site["fn"].support.is_discrete
+
+
+def moved_sites(trace: Trace) -> dict[str, Message]:
+    """The continuous latent sites of a trace, in the order of execution."""
+    return {name: site for name, site in trace.items() if is_moved(site)}
+
+
 def observed_sites(trace: Trace) -> dict[str, Message]:
     """The observed sites of a trace, in the order of execution."""
     return {
@@ -83,6 +93,11 @@ def abstract_trace(
 def only_latent(latent_value: SiteValue) -> SiteValue:
     """Restrict a function of sites to latent ones."""
     return lambda site: latent_value(site) if is_latent(site) else None
+
+
+def only_moved(latent_value: SiteValue) -> SiteValue:
+    """Restrict a function of sites to continuous latent ones."""
+    return lambda site: latent_value(site) if is_moved(site) else None
 
 
 def _where(model: Model, args: tuple, kwargs: dict, trace: Trace) -> str:

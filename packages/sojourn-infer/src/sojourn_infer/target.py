@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any, Self
 
 import jax
@@ -12,9 +13,25 @@ import numpy as np
 from sojourn_distributions import biject_to, validation_enabled
 from sojourn_hmc import Setup
 from sojourn_hmc.variables import Variables
-from sojourn_infer.density import site_log_density
+from sojourn_infer.enumeration import (
+    checked_support,
+    config_enumerate,
+    family,
+    has_finite_support,
+    is_discrete,
+    is_enumerated,
+    is_marked,
+    largest_log_density,
+)
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
-from sojourn_infer.sites import Model, abstract_trace, latent_sites, observed_sites
+from sojourn_infer.sites import (
+    Model,
+    abstract_trace,
+    is_moved,
+    latent_sites,
+    moved_sites,
+    observed_sites,
+)
 from sojourn_infer.unconstrain import (
     constrained_trace,
     reported_values,
@@ -65,7 +82,8 @@ class ModelTarget:
         Raises
         ------
         ValueError
-            If a latent site is discrete, an observed value lies outside of its support, or
+            If a latent site is discrete without a finite support, an observed value lies outside
+            of its support, or
             ``init_params`` does not fit the latent sites. What the model itself raises gets a note
             that says where it happened.
         """
@@ -73,9 +91,10 @@ class ModelTarget:
         def first_value(site: Message) -> Any:
             # A strategy may not know what to do with a site that cannot be sampled anyway.
             _check_latent(site)
-            return self.init_strategy(site)
+            return self.init_strategy(site) if is_moved(site) else None
 
         def judge(trace: Trace) -> None:
+            _announce_sums(trace)
             for site in observed_sites(trace).values():
                 _check_observed(site)
             if init_params is not None:
@@ -85,7 +104,7 @@ class ModelTarget:
 
     def setup(self, model_args: tuple, model_kwargs: dict, init_params: Any = None) -> Setup:
         """Bind the model's arguments; see `Target`."""
-        model = self.model
+        model = config_enumerate(self.model)
 
         def start(key: jax.Array) -> dict[str, jax.Array]:
             if init_params is not None:
@@ -97,7 +116,7 @@ class ModelTarget:
             return -unconstrained_log_density(trace, position)
 
         def constrain(position: dict[str, jax.Array]) -> dict[str, jax.Array]:
-            return reported_values(constrained_trace(model, model_args, model_kwargs, position))
+            return reported_values(model, model_args, model_kwargs, position)
 
         return Setup(start, potential, constrain)
 
@@ -109,12 +128,15 @@ class ModelTarget:
         """List the sites' values and log densities at ``position``, the suspects first."""
         # The parameters of distributions may be what is wrong, which is for the lines to show.
         with validation_enabled(False):
-            trace = constrained_trace(self.model, model_args, model_kwargs, position)
+            model = config_enumerate(self.model)
+            trace = constrained_trace(model, model_args, model_kwargs, position)
         lines = []
         for name, site in trace.items():
             if site["type"] != "sample":
                 continue
-            density = float(site_log_density(site))
+            if is_enumerated(site):
+                continue
+            density = float(largest_log_density(site))
             kind = "observed" if site["is_observed"] else "latent"
             line = f"  {kind} site {name!r}: log density {density:g}, value {_range(site['value'])}"
             lines.append((np.isfinite(density), line))
@@ -122,20 +144,30 @@ class ModelTarget:
         return "\n".join(["the sites there, the least finite first:", *(line for _, line in lines)])
 
 
-def _check_latent(site: Message) -> None:
-    if site["fn"].support.is_discrete:
-        raise ValueError(
-            f"latent site {site['name']!r} is discrete ({_family(site['fn'])}): Hamiltonian "
-            "kernels move continuous variables only. Observe it, or sum it out of the model with "
-            "logsumexp over its values and factor"
+def _announce_sums(trace: Trace) -> None:
+    """Say which discrete sites are summed out without the user having marked them."""
+    names = [n for n, s in latent_sites(trace).items() if is_discrete(s) and not is_marked(s)]
+    if names:
+        warnings.warn(
+            f"the discrete latent sites {names} are summed out; Predictive(..., infer_discrete="
+            "True) draws them afterwards. Mark them, infer={'enumerate': 'parallel'} or "
+            "config_enumerate(model), to have this said in the model and not here",
+            stacklevel=2,
         )
 
 
-def _family(fn: Any) -> str:
-    """Name of a distribution under what expands, masks or reinterprets it."""
-    while hasattr(fn, "base_dist"):
-        fn = fn.base_dist
-    return type(fn).__name__
+def _check_latent(site: Message) -> None:
+    if is_marked(site):
+        checked_support(site)
+    elif is_discrete(site) and not has_finite_support(site):
+        raise ValueError(
+            f"latent site {site['name']!r} is discrete ({family(site['fn'])}) and has no finite "
+            "support, so it can neither be moved by a gradient nor summed out. Observe it; bound "
+            "its support (a Categorical over the values that matter), which is then summed out or "
+            "sampled by DiscreteHMCGibbs; or sample it with HMCGibbs and a gibbs_fn of your own"
+        )
+    elif is_discrete(site):
+        checked_support(site)
 
 
 def _check_observed(site: Message) -> None:
@@ -155,7 +187,7 @@ def _check_observed(site: Message) -> None:
 def _check_init_params(trace: Trace, init_params: Any) -> None:
     expected = {
         name: biject_to(site["fn"].support).inverse_shape(np.shape(site["value"]))
-        for name, site in latent_sites(trace).items()
+        for name, site in moved_sites(trace).items()
     }
     if not isinstance(init_params, dict):
         raise TypeError(

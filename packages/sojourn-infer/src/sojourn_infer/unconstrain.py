@@ -13,19 +13,29 @@ import jax.numpy as jnp
 
 from sojourn_distributions import biject_to
 from sojourn_infer.density import scaled_sum, trace_log_density
-from sojourn_infer.sites import Model, SiteValue, is_latent, latent_sites, only_latent
+from sojourn_infer.enumeration import check_support, enum, enumerated_sites, is_marked
+from sojourn_infer.sites import Model, SiteValue, moved_sites, only_latent, only_moved
 from sojourn_primitives import Message, Trace, get_mask, handlers
+from sojourn_primitives.dependence import input_dependence
 
 
 def constrained_trace(
-    model: Model, args: tuple, kwargs: dict, unconstrained: dict[str, Any]
+    model: Model,
+    args: tuple,
+    kwargs: dict,
+    unconstrained: dict[str, Any],
+    supports: dict[str, Any] | None = None,
 ) -> Trace:
     """Trace a model at unconstrained values of its latent sites.
 
-    Whatever else needs randomness (a plate that subsamples) takes it from a fixed seed.
+    Discrete sites that are marked have all their values at once (see `enum`), or those of
+    ``supports``. Whatever else needs randomness (a plate that subsamples) takes it from a fixed
+    seed.
     """
 
     def value(site: Message) -> Any:
+        if site["name"] not in unconstrained and is_marked(site):
+            return None
         if site["name"] not in unconstrained:
             raise ValueError(
                 f"latent site {site['name']!r} has no value: there are values for "
@@ -37,7 +47,8 @@ def constrained_trace(
 
     # Values inside, seed outside: sites that have a value take no key.
     valued = handlers.substitute(model, substitute_fn=only_latent(value))
-    return handlers.trace(handlers.seed(valued, rng_seed=0)).get_trace(*args, **kwargs)
+    enumerated = enum(handlers.seed(valued, rng_seed=0), supports=supports)
+    return handlers.trace(enumerated).get_trace(*args, **kwargs)
 
 
 def unconstrained_log_density(trace: Trace, unconstrained: dict[str, Any]) -> jax.Array:
@@ -47,23 +58,39 @@ def unconstrained_log_density(trace: Trace, unconstrained: dict[str, Any]) -> ja
     the same number of elements of a subsampled plate, and an element that does not count must not
     be drawn to a side by its transform.
     """
-    density = trace_log_density(trace)
-    for name, site in latent_sites(trace).items():
+    density = jnp.zeros(())
+    for name, site in moved_sites(trace).items():
+        check_support(site)
         transform = biject_to(site["fn"].support)
         jacobian = transform.log_abs_det_jacobian(unconstrained[name], site["value"])
         if site["mask"] is not None:
             jacobian = jnp.where(site["mask"], jacobian, 0.0)
         density = density + scaled_sum(site, jacobian)
-    return density
+    return density + trace_log_density(trace)
 
 
-def reported_values(trace: Trace) -> dict[str, Any]:
-    """What a user reads of a trace: latent and deterministic values by name."""
-    return {
-        name: site["value"]
-        for name, site in trace.items()
-        if is_latent(site) or site["type"] == "deterministic"
-    }
+def reported_values(
+    model: Model, args: tuple, kwargs: dict, unconstrained: dict[str, Any]
+) -> dict[str, Any]:
+    """What a user reads of a model at unconstrained values: latent and deterministic values.
+
+    A deterministic value that is computed from a discrete site that is summed out is not a number
+    but a function of that site, and is left out.
+    """
+    trace = constrained_trace(model, args, kwargs, unconstrained)
+    moved = moved_sites(trace)
+    computed = {n: site for n, site in trace.items() if site["type"] == "deterministic"}
+    supports = {n: site["enumeration"].support for n, site in enumerated_sites(trace).items()}
+    if computed and supports:
+
+        def values(supports: dict[str, Any]) -> list[Any]:
+            again = constrained_trace(model, args, kwargs, unconstrained, supports)
+            return [jnp.asarray(again[name]["value"]) for name in computed]
+
+        depends_on = input_dependence(jax.make_jaxpr(values)(supports))
+        hidden = {n for n, inputs in zip(computed, depends_on, strict=True) if inputs}
+        computed = {n: site for n, site in computed.items() if n not in hidden}
+    return {n: site["value"] for n, site in trace.items() if n in moved or n in computed}
 
 
 def unconstrained_values(
@@ -81,9 +108,9 @@ def unconstrained_values(
         Gives a latent site its (constrained) value, or None for a draw from its prior.
     """
     seeded = handlers.seed(model, rng_seed=key)
-    valued = handlers.substitute(seeded, substitute_fn=only_latent(latent_value))
+    valued = handlers.substitute(seeded, substitute_fn=only_moved(latent_value))
     trace = handlers.trace(valued).get_trace(*args, **kwargs)
     return {
         name: biject_to(site["fn"].support).inv(site["value"])
-        for name, site in latent_sites(trace).items()
+        for name, site in moved_sites(trace).items()
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from sojourn_primitives.message import Message
@@ -40,6 +42,16 @@ _STACK = _HandlerStack()
 def active_handlers() -> tuple[Handler, ...]:
     """Return the handlers that are in force in this thread, outermost first."""
     return tuple(_STACK.handlers)
+
+
+@contextmanager
+def no_handlers() -> Iterator[None]:
+    """Run what is inside as if no handler were in force and no plate open."""
+    handlers, _STACK.handlers = _STACK.handlers, []
+    try:
+        yield
+    finally:
+        _STACK.handlers = handlers
 
 
 def push(handler: Handler) -> None:

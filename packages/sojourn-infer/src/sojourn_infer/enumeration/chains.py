@@ -294,7 +294,7 @@ def _rename(factor: Factor, names: Mapping[Variable, Variable]) -> Factor:
 
 
 def _index(values: Draw, plates: Sequence[str]) -> jax.Array:
-    return align(Factor(values.index, (), values.plates), (), plates)
+    return align(Factor(values.positions, (), values.plates), (), plates)
 
 
 def _repeated(factor: Factor, chain: Chain) -> Factor:

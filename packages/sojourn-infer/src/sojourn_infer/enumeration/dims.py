@@ -50,7 +50,7 @@ class Dims:
         return dim
 
     def reserve(self, site: str, number: int) -> tuple[int, ...]:
-        """Set dims apart for the copies of a site of a scan: of the current step and earlier ones."""
+        """Set dims apart for the copies of a scanned site: of the current step and earlier ones."""
         dims = []
         for _ in range(number):
             dims.append(self._free(site, None))

@@ -32,6 +32,8 @@ class enum(Messenger):
     first_available_dim : int, optional
         The rightmost batch dim that may be used, negative: ``-1 - max_plate_nesting``. By default
         it is found from the model, which the handler must then wrap.
+    supports : dict, optional
+        Arrays that take the place of the values of sites, by name.
 
     Raises
     ------
@@ -52,7 +54,11 @@ class enum(Messenger):
     """
 
     def __init__(
-        self, fn: Callable[..., Any] | None = None, first_available_dim: int | None = None
+        self,
+        fn: Callable[..., Any] | None = None,
+        first_available_dim: int | None = None,
+        *,
+        supports: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(fn)
         if first_available_dim is not None and first_available_dim >= 0:
@@ -61,6 +67,7 @@ class enum(Messenger):
                 f"{first_available_dim}. With plates nested n deep, write -1 - n."
             )
         self.first_available_dim = first_available_dim
+        self.supports = supports or {}
         self._dims: Dims | None = None
         self._scan: ScanOfSteps | None = None
         self._scans = 0
@@ -120,7 +127,7 @@ class enum(Messenger):
         else:
             variable = Variable(name)
             dim = self.dims.allocate(variable, frames)
-        value = along(values, dim)
+        value = self.supports.get(name, along(values, dim))
         if "_scan_depth" in msg and self._scan is not None:
             value = self._scan.support(name, value)
         msg["value"] = value

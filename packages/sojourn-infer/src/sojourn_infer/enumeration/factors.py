@@ -1,4 +1,4 @@
-"""Log factors over discrete variables and plates, and the operations that elimination is made of."""
+"""Log factors over discrete variables and plates, and the operations on them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Factor(NamedTuple):
 class Draw(NamedTuple):
     """Values that a variable has taken: positions in its support, shape by plates."""
 
-    index: jax.Array
+    positions: jax.Array
     plates: tuple[str, ...]
 
 
@@ -167,7 +167,7 @@ def _path(factors: list[Factor], gone: set[Variable]) -> list[tuple[int, ...]]:
     scopes = [frozenset(factor.variables) for factor in factors]
     sizes = {v: n for factor in factors for v, n in factor.sizes().items()}
     output = frozenset().union(*scopes) - gone
-    return [tuple(step) for step in paths.auto(scopes, output, sizes)]  # type: ignore[arg-type]
+    return [tuple(step) for step in paths.auto(scopes, output, sizes)]
 
 
 def condition(factor: Factor, draws: Draws) -> Factor:
@@ -180,12 +180,13 @@ def condition(factor: Factor, draws: Draws) -> Factor:
         return factor
     left = tuple(v for v in factor.variables if v not in draws)
     sizes = dict(zip((*factor.variables, *factor.plates), factor.table.shape, strict=True))
-    axes: tuple = (*left, *factor.plates)
+    axes: tuple[Any, ...] = (*left, *factor.plates)
+    names: tuple[Any, ...] = (*factor.variables, *factor.plates)
     index: list[Any] = []
-    for name in (*factor.variables, *factor.plates):
+    for name in names:
         if name in draws:
             index.append(
-                align(Factor(draws[name].index, (), draws[name].plates), left, factor.plates)
+                align(Factor(draws[name].positions, (), draws[name].plates), left, factor.plates)
             )
         else:
             place = len(axes) - axes.index(name) - 1

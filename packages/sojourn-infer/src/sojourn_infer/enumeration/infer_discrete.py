@@ -175,16 +175,13 @@ def _value(site: Message, draws: dict[Variable, Draw]) -> Any:
     steps, name = note.steps, note.name
     index = [_index(Variable(name, step=s), draws, note.plates)[None] for s in range(steps.first)]
     if note.build is not None:
-        own = draws.get(note.variable)
-        time = own.plates if own else ()
-        rest = _index(note.variable, draws, note.plates, [p for p in time if p not in _names(note)])
+        current = Variable(name, lag=0)
+        plates = draws[current].plates if current in draws else ()
+        time = [p for p in plates if p not in {frame.name for frame in note.plates}]
+        rest = _index(current, draws, note.plates, time)
         length = steps.length - steps.first
         index.append(jnp.broadcast_to(rest, (length, *rest.shape[1:])))
     return support_values(note.first[0].fn)[joined(index, steps.reverse)]
-
-
-def _names(note: Scanned) -> set[str]:
-    return {frame.name for frame in note.plates}
 
 
 def _index(
@@ -198,8 +195,8 @@ def _index(
     owners = {frame.dim: frame for frame in frames}
     shape = tuple(owners[d].size if d in owners else 1 for d in range(-rank, 0))
     if variable not in draws:  # a site with one value
-        return jnp.zeros(((1, *shape) if leading is not None else shape), int)
+        return jnp.zeros((1, *shape) if leading is not None else shape, int)
     draw = draws[variable]
     axes = [owners[d].name if d in owners else f"axis {d}" for d in range(-rank, 0)]
-    index = align(Factor(draw.index, (), draw.plates), (), [*(leading or ()), *axes])
+    index = align(Factor(draw.positions, (), draw.plates), (), [*(leading or ()), *axes])
     return jnp.broadcast_to(index, (*index.shape[: len(leading or ())], *shape))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_primitives import Message, Messenger, handlers
+from sojourn_primitives.stack import no_handlers
 
 
 class _Widest(Messenger):
@@ -47,7 +48,7 @@ def max_plate_nesting(model: Callable[..., Any], args: tuple, kwargs: dict) -> i
         return jnp.zeros(shape, int if is_discrete else float)
 
     def run(key: Any) -> None:
-        with handlers.block(), widest:
+        with no_handlers(), widest:
             seeded = handlers.seed(model, rng_seed=key)
             handlers.substitute(seeded, substitute_fn=some_value)(*args, **kwargs)
 

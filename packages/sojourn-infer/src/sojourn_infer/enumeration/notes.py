@@ -82,6 +82,8 @@ class Scanned(NamedTuple):
         Which leaves differ by step.
     build : Callable or None
         Makes a `Term` of one step's leaves; None without other steps.
+    support : array or None
+        The value that lists the support, if the site is enumerated.
     """
 
     steps: Steps
@@ -93,6 +95,7 @@ class Scanned(NamedTuple):
     leaves: list[Any]
     by_step: list[bool]
     build: Callable[[list[Any]], Term] | None
+    support: Any
 
 
 def is_enumerated(site: Message) -> bool:

@@ -9,6 +9,7 @@ the others under `jax.vmap`; only a carry whose numbers differ from step to step
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -129,11 +130,12 @@ class ScanOfSteps:
         order = order[::-1] if self._reverse else order
         index0 = jax.ShapeDtypeStruct((), np.int32)
         x0 = jax.tree.map(lambda a: _abstract(a, 1), self._xs)
-        jax.eval_shape(lambda *a: self._step(*a, {})[:2], self._init, x0, index0)
+        jax.eval_shape(lambda c, x, i: self._step(c, x, i, {})[:2], self._init, x0, index0)
         if not (self._dims_of or self._handler.is_used):
             return None
 
-        carry, copies = self._init, [frozenset()] * len(jax.tree.leaves(self._init))
+        carry = self._init
+        copies: list[Copies] = [frozenset()] * len(jax.tree.leaves(carry))
         ys: list[Any] = []
         sites: list[SiteSteps] = []
         first = 0
@@ -171,7 +173,7 @@ class ScanOfSteps:
     ) -> tuple[Any, Any, Step]:
         with Step(self._key, index, self._length, slices) as step:
             result = self._f(carry, x)
-        if not (isinstance(result, tuple) and len(result) == 2):
+        if not _is_pair(result):
             raise TypeError(
                 "scan: the function must return a pair (carry, y), got "
                 f"{type(result).__name__}. Return (carry, None) if there is nothing to stack."
@@ -274,7 +276,7 @@ class ScanOfSteps:
         axes = list(range(len(shape)))
         for site in sites:
             dims = self._dims_of[site]
-            for newer, older in zip(dims, dims[1:], strict=False):
+            for newer, older in itertools.pairwise(dims):
                 axes[older] = newer % len(shape)
             axes[dims[0]] = dims[-1] % len(shape)
         leaf = jnp.transpose(jnp.reshape(leaf, shape), axes)
@@ -345,7 +347,8 @@ class ScanOfSteps:
         carries, ys, given, _ = np.cumsum(program.counts)
         returned = (Leaf(found[i], varies[i]) for i in range(given, len(varies)))
         for site, record, outline in zip(sites, program.records, program.outlines, strict=True):
-            site.take(outline, returned, givens.get(record.given))
+            given_value = None if record.given is None else givens.get(record.given)
+            site.take(outline, returned, given_value)
         y = [
             found[i] if varies[i] else jnp.broadcast_to(found[i], (len(order), *found[i].shape))
             for i in range(carries, ys)
@@ -378,6 +381,10 @@ class ScanOfSteps:
             self._handler.dims.assign(
                 self._dims_of[v.site][v.lag], Variable(v.site, step=self._length - v.lag)
             )
+
+
+def _is_pair(returned: Any) -> bool:
+    return isinstance(returned, tuple) and len(returned) == 2
 
 
 def _variation(program: _Program) -> tuple[set[int], list[bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -47,7 +47,9 @@ class SiteSteps:
 def message_of(site: SiteSteps, steps: Steps, dims: dict[int, Variable]) -> Record:
     """Complete a site's record with its message for the handlers outside."""
     msg = site.record.msg
-    parts = dict(site.first[0])
+    parts = {**site.first[0]}
+    if "scale" in parts:
+        parts["scale"] = _scale(site, steps)
     variable = getattr(msg.get("enumeration"), "variable", None)
     if site.given is not None:
         parts["value"] = site.given
@@ -141,13 +143,7 @@ class OverSteps:
         if scanned.build is not None:
             parts.append(over_steps(lambda term: term.fn.support, scanned))
         for leaf in jax.tree.leaves(parts):
-            batch = leaf.shape[1 : leaf.ndim - self.event_dim]
-            if any(-dim <= len(batch) and batch[dim] != 1 for dim in scanned.dims):
-                raise ValueError(
-                    f"site {scanned.name!r}: its support depends on a discrete site that is summed "
-                    "out, so there is no one space for a sampler to move in. Give it a support "
-                    "that does not depend on discrete sites."
-                )
+            check_bound(scanned.name, leaf.shape[1:], self.event_dim, scanned.dims)
         width = len(self.batch_shape) + self.event_dim
 
         def over_time(*leaves: Any) -> jax.Array:
@@ -155,6 +151,20 @@ class OverSteps:
             return bound.reshape(bound.shape[:1] + (1,) * (width - bound.ndim) + bound.shape[1:])
 
         return jax.tree.map(over_time, *parts)
+
+
+def check_bound(
+    name: str, shape: Sequence[int], event_dim: int, dims: Mapping[int, Variable]
+) -> None:
+    """Raise where a bound of a site's support has a dim that stands for a discrete site."""
+    batch = shape[: len(shape) - event_dim]
+    for dim, variable in dims.items():
+        if -dim <= len(batch) and batch[dim] != 1:
+            raise ValueError(
+                f"site {name!r}: its support depends on the discrete site {variable}, which is "
+                "summed out, so there is no one space for a sampler to move in. Give it a support "
+                "that does not depend on discrete sites."
+            )
 
 
 def _scanned(
@@ -179,6 +189,7 @@ def _scanned(
         leaves=[leaf.value for leaf in leaves],
         by_step=[leaf.by_step for leaf in leaves],
         build=build if site.rest else None,
+        support=site.first[0]["value"] if variable is not None else None,
     )
 
 
@@ -199,3 +210,24 @@ def _values(site: SiteSteps, steps: Steps) -> Any:
             )
         )
     return jax.tree.map(lambda *xs: joined(xs, steps.reverse), *parts)
+
+
+def _scale(site: SiteSteps, steps: Steps) -> Any:
+    """Return the scale of all steps, with a time axis only if it differs between them."""
+    scales = [parts["scale"] for parts in site.first]
+    tree, leaves = site.rest["scale"] if site.rest else (None, [])
+    if not any(leaf.by_step for leaf in leaves):
+        others = [tree.unflatten([leaf.value for leaf in leaves])] if tree is not None else []
+        if all(_same(scales[0], scale) for scale in [*scales, *others]):
+            return scales[0]
+    parts = [jnp.asarray(scale)[None] for scale in scales]
+    length = steps.length - steps.first
+    parts += [x.value if x.by_step else jnp.full((length,), x.value) for x in leaves]
+    array = joined(parts, steps.reverse)
+    rank = len(site.first[-1]["fn"].batch_shape)
+    return array.reshape(array.shape[:1] + (1,) * (rank + 1 - array.ndim) + array.shape[1:])
+
+
+def _same(a: Any, b: Any) -> bool:
+    numbers = (int, float, type(None))
+    return a is b or (isinstance(a, numbers) and isinstance(b, numbers) and a == b)

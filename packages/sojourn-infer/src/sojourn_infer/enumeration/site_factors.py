@@ -23,7 +23,7 @@ from sojourn_infer.enumeration.chains import Chain
 from sojourn_infer.enumeration.elimination import Problem
 from sojourn_infer.enumeration.factors import Factor, Variable
 from sojourn_infer.enumeration.notes import Scanned, Steps, Term, is_enumerated
-from sojourn_infer.enumeration.scanned_sites import over_steps
+from sojourn_infer.enumeration.scanned_sites import check_bound, over_steps
 from sojourn_primitives import CondIndepStackFrame, Message, Trace
 
 
@@ -205,7 +205,7 @@ def _missing_plate(
 def _check_plates(factors: Sequence[Factor], plates_of: Mapping[Variable, frozenset[str]]) -> None:
     for factor in factors:
         for v in factor.variables:
-            missing = {p for p in plates_of[v] - set(factor.plates)}
+            missing = set(plates_of[v]) - set(factor.plates)
             if v.lag is not None:
                 missing = {p for p in missing if not p.startswith(_TIME)}
             if missing:
@@ -250,6 +250,29 @@ def enumerated_sites(trace: Trace) -> dict[str, Message]:
     return {
         name: msg for name, msg in trace.items() if msg["type"] == "sample" and is_enumerated(msg)
     }
+
+
+def check_support(site: Message) -> None:
+    """Raise where the support of a site depends on a discrete site that is summed out."""
+    note, fn = site.get("enumeration"), site["fn"]
+    if note is None or isinstance(note, Scanned):
+        return  # a scanned site looks at its support when it is asked for it
+    for bound in jax.tree.leaves(fn.support):
+        check_bound(str(site["name"]), np.shape(bound), len(fn.event_shape), note.dims)
+
+
+def largest_log_density(site: Message) -> jax.Array:
+    """Log density of a site, of its least bad case where it depends on enumerated sites."""
+    note = site.get("enumeration")
+    if not isinstance(note, Scanned):
+        terms = site["fn"].log_prob(site["value"])
+        if note is None or not note.dims:
+            return jnp.sum(terms if site["scale"] is None else site["scale"] * terms)
+        return jnp.max(terms)
+    best = [jnp.max(term.fn.log_prob(term.value)) for term in note.first]
+    if note.build is not None:
+        best.append(jnp.min(over_steps(lambda t: jnp.max(t.fn.log_prob(t.value)), note)))
+    return jnp.min(jnp.stack(best))
 
 
 def needs_sum(trace: Trace) -> bool:

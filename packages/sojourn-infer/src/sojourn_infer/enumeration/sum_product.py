@@ -114,11 +114,12 @@ def _components(factors: list[Factor], links: Collection[Variable]) -> list[list
 
 def _intractable(factor: Factor, plates_of: PlatesOf, plates: frozenset[str]) -> str:
     """Say which two variables meet that no order of elimination can part."""
-    for u in factor.variables:
-        for w in factor.variables:
+    variables = sorted(factor.variables)
+    for u in variables:
+        for w in variables:
             if plates_of[u] - plates_of[w] and plates_of[w] - plates_of[u]:
                 return intractable(u, w, plates_of)
-    u, *_, w = factor.variables
+    u, *_, w = variables
     return intractable(u, w, plates_of)
 
 

@@ -52,9 +52,9 @@ def checked_support(site: Message) -> Any:
         )
     if not has_finite_support(site):
         raise ValueError(
-            f"{asked}, but {family(fn)} does not list finitely many values. Observe the site, bound "
-            "its support (for example by a Categorical over the values that matter), or sum it out "
-            "by hand with logsumexp and factor."
+            f"{asked}, but {family(fn)} does not list finitely many values. Observe the site; "
+            "bound its support, for example by a Categorical over the values that matter; or sum "
+            "it out by hand with logsumexp and factor."
         )
     sample_shape = site["kwargs"].get("sample_shape", ())
     if sample_shape:
