@@ -1,0 +1,239 @@
+"""Measure models whose discrete sites are summed out, beside NumPyro with funsor.
+
+Run as ``python tools/benchmarks/enumeration.py``; it needs NumPyro and funsor.
+
+A hidden Markov model of 1000 steps and 16 states by scan, and three models of annotators: one
+confusion matrix for all (multinomial), one for each annotator (Dawid and Skene 1979), and items of
+different difficulty (a logistic model with a latent class). Two numbers for each: the time from the
+model to a compiled program of the log density and its gradient (tracing, lowering, compiling; the
+caches of JAX are cleared before), and the time of one evaluation of it. The libraries take turns in
+one process, and both evaluate the same density at the same point, which is checked.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tracing import median_ms
+
+RNG = np.random.default_rng(0)
+STEPS, STATES = 1000, 16
+ITEMS, ANNOTATORS, CLASSES = 300, 12, 4
+
+Y = RNG.normal(size=STEPS).astype(np.float32)
+LABELS = RNG.integers(0, CLASSES, (ITEMS, ANNOTATORS))
+
+
+def to_sum() -> dict[str, str]:
+    """Return a mark of its own for a site: NumPyro writes into it."""
+    return {"enumerate": "parallel"}
+
+
+class Library(NamedTuple):
+    """What a benchmark needs of a library: a density of a model at values of its sites."""
+
+    ppl: Any
+    dist: Any
+    scan: Any
+    vindex: Any
+    density: Callable[[Callable[[], None], int, dict[str, Any]], Any]
+
+
+def sojourn() -> Library:
+    """Load this library."""
+    import sojourn as ppl
+    import sojourn.distributions as dist
+    from sojourn.contrib.control_flow import scan
+    from sojourn.contrib.funsor import log_density
+    from sojourn.ops.indexing import Vindex
+
+    return Library(
+        ppl, dist, scan, Vindex, lambda model, dim, values: log_density(model, (), {}, values)[0]
+    )
+
+
+def numpyro() -> Library:
+    """Load NumPyro, with funsor."""
+    import funsor
+    import numpyro as ppl
+    import numpyro.distributions as dist
+    from numpyro.contrib.control_flow import scan
+    from numpyro.contrib.funsor import enum, log_density
+    from numpyro.ops.indexing import Vindex
+
+    funsor.set_backend("jax")
+    return Library(
+        ppl,
+        dist,
+        scan,
+        Vindex,
+        lambda model, dim, values: log_density(enum(model, dim), (), {}, values)[0],
+    )
+
+
+def simplex(*shape: int) -> np.ndarray:
+    """Return random probabilities."""
+    return RNG.dirichlet(np.full(shape[-1], 5.0), shape[:-1]).astype(np.float32)
+
+
+def hmm(lib: Library) -> Callable[[], None]:
+    """Return a hidden Markov model with normal emissions."""
+    sample, dist = lib.ppl.sample, lib.dist
+
+    def model() -> None:
+        prior = dist.Dirichlet(np.ones(STATES)).expand([STATES]).to_event(1)
+        transition = sample("transition", prior)
+        loc = sample("loc", dist.Normal(0.0, 2.0).expand([STATES]).to_event(1))
+
+        def step(z: Any, y: Any) -> tuple[Any, None]:
+            z = sample("z", dist.Categorical(transition[z]), infer=to_sum())
+            sample("y", dist.Normal(loc[z], 1.0), obs=y)
+            return z, None
+
+        lib.scan(step, 0, jnp.asarray(Y))
+
+    return model
+
+
+def multinomial(lib: Library) -> Callable[[], None]:
+    """Return a model of annotators that all err alike."""
+    sample, dist, plate = lib.ppl.sample, lib.dist, lib.ppl.plate
+
+    def model() -> None:
+        prevalence = sample("prevalence", dist.Dirichlet(np.ones(CLASSES)))
+        prior = dist.Dirichlet(np.ones(CLASSES)).expand([CLASSES]).to_event(1)
+        confusion = sample("confusion", prior)
+        with plate("item", ITEMS, dim=-2):
+            c = sample("c", dist.Categorical(prevalence), infer=to_sum())
+            with plate("annotator", ANNOTATORS, dim=-1):
+                sample("y", dist.Categorical(confusion[c]), obs=LABELS)
+
+    return model
+
+
+def dawid_skene(lib: Library) -> Callable[[], None]:
+    """Return a model of annotators that err each in a way of their own."""
+    sample, dist, plate = lib.ppl.sample, lib.dist, lib.ppl.plate
+
+    def model() -> None:
+        with plate("annotator", ANNOTATORS, dim=-1):
+            prior = dist.Dirichlet(np.ones(CLASSES)).expand([CLASSES]).to_event(1)
+            confusion = sample("confusion", prior)
+        prevalence = sample("prevalence", dist.Dirichlet(np.ones(CLASSES)))
+        with plate("item", ITEMS, dim=-2):
+            c = sample("c", dist.Categorical(prevalence), infer=to_sum())
+            with plate("annotator", ANNOTATORS, dim=-1):
+                probs = lib.vindex(confusion)[jnp.arange(ANNOTATORS), c, :]
+                sample("y", dist.Categorical(probs), obs=LABELS)
+
+    return model
+
+
+def item_difficulty(lib: Library) -> Callable[[], None]:
+    """Return a model of items whose labels are more or less certain."""
+    sample, dist, plate = lib.ppl.sample, lib.dist, lib.ppl.plate
+
+    def model() -> None:
+        prevalence = sample("prevalence", dist.Dirichlet(np.ones(CLASSES)))
+        prior = dist.Normal(0.0, 1.0).expand([CLASSES, CLASSES]).to_event(2)
+        loc = sample("loc", prior)
+        with plate("item", ITEMS, dim=-2):
+            c = sample("c", dist.Categorical(prevalence), infer=to_sum())
+            width = dist.Normal(0.0, 1.0).expand([CLASSES]).to_event(1)
+            theta = sample("theta", width)
+            with plate("annotator", ANNOTATORS, dim=-1):
+                sample("y", dist.Categorical(logits=loc[c] + theta), obs=LABELS)
+
+    return model
+
+
+Benchmark = tuple[Callable[[Library], Callable[[], None]], int, dict[str, np.ndarray]]
+
+MODELS: dict[str, Benchmark] = {
+    "hidden Markov model": (
+        hmm,
+        -2,  # NumPyro puts the steps there
+        {
+            "transition": simplex(STATES, STATES),
+            "loc": RNG.normal(size=STATES).astype(np.float32),
+        },
+    ),
+    "multinomial": (
+        multinomial,
+        -3,
+        {"prevalence": simplex(CLASSES), "confusion": simplex(CLASSES, CLASSES)},
+    ),
+    "Dawid-Skene": (
+        dawid_skene,
+        -3,
+        {"prevalence": simplex(CLASSES), "confusion": simplex(ANNOTATORS, CLASSES, CLASSES)},
+    ),
+    "item difficulty": (
+        item_difficulty,
+        -3,
+        {
+            "prevalence": simplex(CLASSES),
+            "loc": RNG.normal(size=(CLASSES, CLASSES)).astype(np.float32),
+            "theta": RNG.normal(size=(ITEMS, 1, CLASSES)).astype(np.float32),
+        },
+    ),
+}
+
+
+class Measured(NamedTuple):
+    """What a library took for one model."""
+
+    value: float
+    compile_seconds: float
+    gradient_seconds: list[float]
+
+
+def measure(lib: Library, benchmark: Benchmark, evaluations: int) -> Measured:
+    """Compile density and gradient from scratch, and evaluate them."""
+    make, dim, values = benchmark
+    model = make(lib)
+    jax.clear_caches()
+    start = time.perf_counter()
+    density = jax.jit(jax.value_and_grad(lambda values: lib.density(model, dim, values)))
+    program = density.lower(values).compile()
+    compile_seconds = time.perf_counter() - start
+    given = jax.tree.map(jnp.asarray, values)
+    value, _ = jax.block_until_ready(program(given))
+    taken = []
+    for _ in range(evaluations):
+        start = time.perf_counter()
+        jax.block_until_ready(program(given))
+        taken.append(time.perf_counter() - start)
+    return Measured(float(value), compile_seconds, taken)
+
+
+def main() -> None:
+    """Measure, and print a table of ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3, help="programs of each model (default 3)")
+    parser.add_argument("--evaluations", type=int, default=50, help="of each (default 50)")
+    options = parser.parse_args()
+    libraries = (sojourn(), numpyro())
+    print(f"{'model':22} {'what':22} {'sojourn ms':>11} {'numpyro ms':>11} {'ratio':>6}")
+    for name, benchmark in MODELS.items():
+        runs: tuple[list[Measured], list[Measured]] = ([], [])
+        for _ in range(options.repeats):
+            for lib, measured in zip(libraries, runs, strict=True):
+                measured.append(measure(lib, benchmark, options.evaluations))
+        np.testing.assert_allclose(runs[0][0].value, runs[1][0].value, rtol=1e-4)
+        for what, ms in (
+            ("trace and compile", [median_ms([m.compile_seconds for m in run]) for run in runs]),
+            (
+                "density and gradient",
+                [median_ms(sum((m.gradient_seconds for m in run), [])) for run in runs],
+            ),
+        ):
+            print(f"{name:22} {what:22} {ms[0]:11.2f} {ms[1]:11.2f} {ms[1] / ms[0]:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
