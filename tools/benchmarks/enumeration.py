@@ -225,13 +225,9 @@ def main() -> None:
             for lib, measured in zip(libraries, runs, strict=True):
                 measured.append(measure(lib, benchmark, options.evaluations))
         np.testing.assert_allclose(runs[0][0].value, runs[1][0].value, rtol=1e-4)
-        for what, ms in (
-            ("trace and compile", [median_ms([m.compile_seconds for m in run]) for run in runs]),
-            (
-                "density and gradient",
-                [median_ms(sum((m.gradient_seconds for m in run), [])) for run in runs],
-            ),
-        ):
+        compiled = [median_ms([m.compile_seconds for m in run]) for run in runs]
+        evaluated = [median_ms([t for m in run for t in m.gradient_seconds]) for run in runs]
+        for what, ms in (("trace and compile", compiled), ("density and gradient", evaluated)):
             print(f"{name:22} {what:22} {ms[0]:11.2f} {ms[1]:11.2f} {ms[1] / ms[0]:6.2f}")
 
 

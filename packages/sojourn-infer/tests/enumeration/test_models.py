@@ -280,7 +280,7 @@ def test_a_markov_context_that_reaches_back_too_far_is_noticed():
         for t in markov(range(5)):
             z.append(sample(f"z_{t}", dist.Categorical(p["transition"][z[-2]]), infer=SUM))
 
-    with pytest.raises(ValueError, match="Missing a plate statement .* larger history"):
+    with pytest.raises(ValueError, match=r"Missing a plate statement .* larger history"):
         log_density(model, (HMM,), {}, {})
 
 
