@@ -83,9 +83,13 @@ class ModelTarget:
         ------
         ValueError
             If a latent site is discrete without a finite support, an observed value lies outside
-            of its support, or
-            ``init_params`` does not fit the latent sites. What the model itself raises gets a note
-            that says where it happened.
+            of its support, or ``init_params`` does not fit the latent sites. What the model itself
+            raises gets a note that says where it happened.
+
+        Warns
+        -----
+        UserWarning
+            Discrete sites are summed out that the model does not mark: names them.
         """
 
         def first_value(site: Message) -> Any:
@@ -132,9 +136,7 @@ class ModelTarget:
             trace = constrained_trace(model, model_args, model_kwargs, position)
         lines = []
         for name, site in trace.items():
-            if site["type"] != "sample":
-                continue
-            if is_enumerated(site):
+            if site["type"] != "sample" or is_enumerated(site):
                 continue
             density = float(largest_log_density(site))
             kind = "observed" if site["is_observed"] else "latent"
