@@ -196,10 +196,13 @@ def accelerator(session: nox.Session, device: str) -> None:
     extras = "" if platform == "cpu" else f"[{device}]"
     session.install(*editable("sojourn", extras=extras), *group("test"))
     environ = {"JAX_PLATFORMS": platform}
-    if device == "cpu-multi":
-        environ["JAX_NUM_CPU_DEVICES"] = "2"
     session.run("python", "-c", "import jax; print(jax.devices())", env=environ)
-    session.run("pytest", "tests-integration", *session.posargs, env=environ)
+    meshes = "packages/sojourn-hmc/tests/test_devices.py"  # needs four devices
+    four = {"JAX_NUM_CPU_DEVICES": "4"} if device == "cpu-multi" else {}
+    session.run("pytest", meshes, *session.posargs, env=environ | four)
+    # Two, because more devices than cores are left alone.
+    two = {"JAX_NUM_CPU_DEVICES": "2"} if device == "cpu-multi" else {}
+    session.run("pytest", "tests-integration", *session.posargs, env=environ | two)
 
 
 @nox.session

@@ -161,7 +161,7 @@ def _in_parallel(chains: tuple[int, ...]) -> Placement:
         on_each = math.ceil(len(chains) / len(devices))
         used = math.ceil(len(chains) / on_each)
         mesh = Mesh(np.array(devices[:used]), ("chains",))
-        return _on_a_mesh(mesh, ("chains",), chains, f"{used} {platform} devices")
+        return _on_a_mesh(mesh, ("chains",), chains)
     if platform != "cpu":
         return Placement((chains,), 1, True, f"{_counted(chains)} as one batch on {devices[0]}")
     workers = min(len(chains), cores)
@@ -183,20 +183,24 @@ def _where_the_data_are(
         text = f"1 chain on the {mesh.size} devices that hold the data"
         return Placement((chains,), 1, False, text, mesh)
     if chain_method != "vectorized" and spare:
-        where = f"{' x '.join(f'{size} {axis}' for axis, size in mesh.shape.items())} devices"
-        return _on_a_mesh(mesh, spare, chains, where)
+        return _on_a_mesh(mesh, spare, chains)
     text = f"{_counted(chains)} as one batch on the {mesh.size} devices that hold the data"
     return Placement((chains,), 1, True, text, mesh)
 
 
-def _on_a_mesh(mesh: Mesh, axes: tuple[str, ...], chains: tuple[int, ...], where: str) -> Placement:
+def _on_a_mesh(mesh: Mesh, axes: tuple[str, ...], chains: tuple[int, ...]) -> Placement:
     """Spread chains over axes of a mesh."""
-    text = f"{_counted(chains)} on a mesh of {where}"
-    placement = Placement((chains,), 1, True, text, mesh, axes)
+    placement = Placement((chains,), 1, True, "", mesh, axes)
     on_each = math.ceil(len(chains) / placement.num_shards)
-    idle = on_each * placement.num_shards - len(chains)
-    spread = f", at most {on_each} on each" if idle else f", {on_each} on each"
-    return placement._replace(description=f"{text}{spread}{' as a batch' * (on_each > 1)}")
+    fewer_on_some = on_each * placement.num_shards > len(chains)
+    devices = mesh.size // placement.num_shards
+    shape = " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items())
+    text = (
+        f"{_counted(chains)} on a mesh of {mesh.size} {mesh.devices.flat[0].platform} devices"
+        f"{f' ({shape})' * (len(mesh.shape) > 1)}, {'at most ' * fewer_on_some}{on_each} on "
+        f"{'each' if devices == 1 else f'every {devices}'}{' as a batch' * (on_each > 1)}"
+    )
+    return placement._replace(description=text)
 
 
 def _chains_of_this_process(num_chains: int) -> tuple[tuple[int, ...], str]:
@@ -210,7 +214,8 @@ def _chains_of_this_process(num_chains: int) -> tuple[tuple[int, ...], str]:
             f"num_chains={num_chains} leaves some of {count} processes without a chain: ask for "
             f"num_chains={count} or more, or start fewer processes"
         )
-    return chains, f" (chains {chains[0]} to {chains[-1]}, in process {here} of {count})"
+    which = f"chains {chains[0]} to {chains[-1]}" if len(chains) > 1 else f"chain {chains[0]}"
+    return chains, f" ({which}, in process {here} of {count})"
 
 
 def chains_of_process(num_chains: int, process: int, count: int) -> tuple[int, ...]:
