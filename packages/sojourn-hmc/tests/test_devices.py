@@ -263,7 +263,7 @@ def chunk_program(mcmc):
 def test_rows_stay_where_they_are(reference, method, text):
     data = on_rows(mesh(4, names=("rows",)))
     mcmc = run(3, method, data, kernel=fresh())
-    assert mcmc.placement.description == text
+    assert text in mcmc.placement.description
     assert_same(draws(mcmc), reference, **ROUNDING)
     program = chunk_program(mcmc)
     assert "all-reduce" in program  # the likelihood is summed over devices
@@ -275,9 +275,8 @@ def test_rows_stay_where_they_are(reference, method, text):
 def test_chains_take_the_axis_that_data_leave(reference, explicit):
     data = on_rows(mesh(2, 2), explicit)
     mcmc = run(3, "parallel", data, kernel=fresh())
-    assert mcmc.placement.description.endswith(
-        "devices (chains 2 x rows 2), at most 2 on every 2 as a batch"
-    )
+    text = "devices (chains 2 x rows 2), at most 2 on every 2 as a batch"
+    assert text in mcmc.placement.description
     assert_same(draws(mcmc), reference, **ROUNDING)
     program = chunk_program(mcmc)
     assert "all-reduce" in program and "f32[8,2]" in program and "f32[16,2]" not in program
