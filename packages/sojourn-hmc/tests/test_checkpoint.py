@@ -229,6 +229,50 @@ def test_a_checkpoint_costs_what_is_new(tmp_path):
     assert len(list(tmp_path.glob("state-*.npz"))) == 1
 
 
+DEVICES = """
+import sys
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+import jax.numpy as jnp, numpy as np
+from sojourn_hmc import MCMC, NUTS
+
+def make(method):
+    mcmc = MCMC(NUTS(potential_fn=lambda z: jnp.sum(jnp.exp(z["x"]) - z["x"])), num_warmup=30,
+                num_samples=60, num_chains=3, chain_method=method, progress_rate=10,
+                progress_bar=False, report=False)
+    return lambda **options: (
+        mcmc.run(jax.random.key(1), init_params={"x": np.zeros((3, 2), np.float32)}, **options),
+        np.asarray(mcmc.get_samples(True)["x"]))[1], mcmc
+
+class Gone(Exception):
+    pass
+
+for method in ("parallel", jax.vmap):
+    for phase in ("warmup", "sample"):
+        path = f"{sys.argv[1]}/{method}{phase}"
+        left = iter(range(1))
+        def callback(view):
+            if view.phase == phase and next(left, None) is None:
+                raise Gone
+        run, mcmc = make(method)
+        try:
+            run(checkpoint=path, checkpoint_every=0.0, callback=callback)
+        except Gone:
+            print(mcmc.placement.description)
+        again, whole = make(method)[0](checkpoint=path), make(method)[0]()
+        assert again.shape == (3, 60, 2) and np.array_equal(again, whole)
+"""
+
+
+def test_chains_on_several_devices_go_on(tmp_path):
+    """Two devices and three chains: one of a lane's four is there to fill it up."""
+    command = [sys.executable, "-W", "ignore", "-c", DEVICES, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert len(lines) == 4 and "mesh of 2 cpu devices" in lines[0]
+
+
 CHILD = """
 import sys
 import jax, jax.numpy as jnp, numpy as np

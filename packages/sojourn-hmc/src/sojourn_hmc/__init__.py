@@ -8,6 +8,7 @@ from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, Warmup, Wa
 from sojourn_hmc.barker import BarkerMH, BarkerMHState
 from sojourn_hmc.checkpoint import CheckpointError
 from sojourn_hmc.collect import fori_collect
+from sojourn_hmc.compilation_cache import enable_compilation_cache
 from sojourn_hmc.diagnostics import (
     SamplingWarning,
     autocorrelation,
@@ -93,6 +94,7 @@ __all__ = [
     "autocovariance",
     "e_bfmi",
     "effective_sample_size",
+    "enable_compilation_cache",
     "ess_bulk",
     "ess_tail",
     "fori_collect",

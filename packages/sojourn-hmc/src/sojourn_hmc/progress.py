@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Protocol
 
@@ -37,7 +38,12 @@ class Bar:
 
     def __init__(self, done: int, total: int, each_time: bool):
         # Imported late: it looks for a notebook, which a run without a bar should not pay for.
-        from tqdm.auto import tqdm
+        from tqdm import TqdmWarning
+
+        with warnings.catch_warnings():
+            # A notebook without widgets has a bar of characters, which says enough.
+            warnings.simplefilter("ignore", TqdmWarning)
+            from tqdm.auto import tqdm
 
         self._bar = tqdm(
             total=total,

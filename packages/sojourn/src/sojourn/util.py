@@ -2,10 +2,17 @@
 
 import jax
 
-from sojourn_hmc import fori_collect
+from sojourn_hmc import enable_compilation_cache, fori_collect
 from sojourn_primitives import format_shapes
 
-__all__ = ["enable_x64", "fori_collect", "format_shapes", "set_host_device_count", "set_platform"]
+__all__ = [
+    "enable_compilation_cache",
+    "enable_x64",
+    "fori_collect",
+    "format_shapes",
+    "set_host_device_count",
+    "set_platform",
+]
 
 
 def enable_x64(use_x64: bool = True) -> None:
