@@ -109,6 +109,7 @@ def display(total: int, enabled: bool, *, done: int = 0, each_time: bool = False
     """
     if not enabled or total == 0:
         return Silent()
-    has_bar = sys.stderr.isatty() or "ipykernel" in sys.modules
+    in_a_notebook = type(sys.stderr).__module__.startswith("ipykernel")
+    has_bar = sys.stderr.isatty() or in_a_notebook
     make: type[Bar] | type[Log] = Bar if has_bar else Log
     return make(done, total, each_time)
