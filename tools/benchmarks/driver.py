@@ -1,9 +1,9 @@
 """Measure what happens around the draws: ``nox -s benchmarks -- driver``.
 
-What a display, small chunks, checkpoints and a store cost on a run of about a second; the memory of a
-long run, beside NumPyro's; and what a fresh process gains from compiled programs on disk. Variants
-take turns in one process, and a ratio is that of the quickest runs, which other work on the machine
-disturbs least.
+What a display, small chunks, checkpoints and a store cost on a run of about a second; the memory of
+a long run, beside NumPyro's; and what a fresh process gains from compiled programs on disk.
+Variants take turns in one process, and a ratio is that of the quickest runs, which other work on
+the machine disturbs least.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def make_run() -> Callable[..., Any]:
     from sojourn.infer import MCMC, NUTS
 
     kernel = NUTS(logistic_regression(sojourn, dist))
-    args, kwargs = logistic_regression_data()
+    data = logistic_regression_data()
     key = jax.random.key(0)
 
-    def run(num_samples: int = 2000, progress_bar: bool = False, **options: Any) -> Any:
+    def run(num_samples: int = 1000, progress_bar: bool = False, **options: Any) -> Any:
         rate = options.pop("progress_rate", None)
         mcmc = MCMC(
             kernel,
@@ -60,7 +60,7 @@ def make_run() -> Callable[..., Any]:
             progress_rate=rate,
             report=False,
         )
-        mcmc.run(key, *args, **kwargs, **options)
+        mcmc.run(key, **data, **options)
         return mcmc
 
     return run

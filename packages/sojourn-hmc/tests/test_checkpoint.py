@@ -239,8 +239,8 @@ from sojourn_hmc import MCMC, NUTS
 kernel = NUTS(potential_fn=lambda z: jnp.sum(jnp.exp(z["x"]) - z["x"]))
 
 def make(method):
-    mcmc = MCMC(kernel, num_warmup=30, num_samples=60, num_chains=3, chain_method=method, progress_rate=10,
-                progress_bar=False, report=False)
+    mcmc = MCMC(kernel, num_warmup=30, num_samples=60, num_chains=3, chain_method=method,
+                progress_rate=10, progress_bar=False, report=False)
     return lambda **options: (
         mcmc.run(jax.random.key(1), init_params={"x": np.zeros((3, 2), np.float32)}, **options),
         np.asarray(mcmc.get_samples(True)["x"]))[1], mcmc
