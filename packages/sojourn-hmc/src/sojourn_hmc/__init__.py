@@ -43,6 +43,7 @@ from sojourn_hmc.kinetic import KineticFn
 from sojourn_hmc.low_rank import LowRank
 from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
+from sojourn_hmc.pathfinding import Pathfinder, pathfinder
 from sojourn_hmc.sa import SA, SAAdaptState, SAState
 from sojourn_hmc.stopping import EffectiveSampleSize, RHat, StoppingRule, WallTime
 from sojourn_hmc.stores import DrawStore, NumpyStore, ZarrStore
@@ -70,6 +71,7 @@ __all__ = [
     "ModelBased",
     "NumpyStore",
     "Observation",
+    "Pathfinder",
     "Poolable",
     "Pooled",
     "Potential",
@@ -103,6 +105,7 @@ __all__ = [
     "hpdi",
     "mcse_mean",
     "mcse_quantile",
+    "pathfinder",
     "print_summary",
     "rhat",
     "split_gelman_rubin",

@@ -21,6 +21,7 @@ from sojourn_infer.model_info import (
     find_valid_initial_params,
     initialize_model,
 )
+from sojourn_infer.pathfinding import pathfinder
 from sojourn_infer.potential import get_potential_fn, potential_energy
 from sojourn_infer.predictive import Predictive
 from sojourn_infer.sa import SA
@@ -55,6 +56,7 @@ __all__ = [
     "initialize_model",
     "log_density",
     "log_likelihood",
+    "pathfinder",
     "potential_energy",
     "temper",
     "transform_fn",

@@ -39,6 +39,7 @@ from sojourn_infer import (
     init_to_value,
     log_density,
     log_likelihood,
+    pathfinder,
 )
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "log_likelihood",
     "mcmc",
     "mixed_hmc",
+    "pathfinder",
     "reparam",
     "sa",
     "util",

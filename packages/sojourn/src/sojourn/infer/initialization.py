@@ -7,6 +7,7 @@ from sojourn_infer import (
     init_to_sample,
     init_to_uniform,
     init_to_value,
+    pathfinder,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "init_to_sample",
     "init_to_uniform",
     "init_to_value",
+    "pathfinder",
 ]
