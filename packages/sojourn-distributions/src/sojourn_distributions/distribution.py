@@ -480,7 +480,7 @@ class MaskedDistribution(_SameEvent):
         self._set_parameters(False)
 
     def around(self, base_dist: Distribution) -> Distribution:
-        return base_dist.mask(self._mask_value)
+        return base_dist.mask(self.mask_value)
 
     @property
     def mask_value(self) -> Any:

@@ -18,8 +18,7 @@ import numpy as np
 
 from sojourn.extras import needs
 from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, Structure, freeze, split
-from sojourn_infer.sites import Model
-from sojourn_infer.unconstrain import reported_values
+from sojourn_infer.sites import Model, is_latent
 from sojourn_infer.unit_cube import Shape, cube_shapes, cube_trace
 
 # jaxns computes in double precision and asks for it where it is imported: here that holds inside of
@@ -72,7 +71,12 @@ class Cube(NamedTuple):
         }
         args, kwargs = self.structure.bind(data)
         trace, log_likelihood = cube_trace(self.model, args, kwargs, numbers)
-        return reported_values(trace), log_likelihood
+        reported = {
+            name: site["value"]
+            for name, site in trace.items()
+            if is_latent(site) or site["type"] == "deterministic"
+        }
+        return reported, log_likelihood
 
 
 class Diagnostics(NamedTuple):
