@@ -208,7 +208,7 @@ def accelerator(session: nox.Session, device: str) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, executing its pages; any warning is an error."""
-    session.install(*editable("sojourn", extras="[arviz,zarr]"), *group("docs"))
+    session.install(*editable("sojourn", extras="[arviz,tfp,zarr]"), *group("docs"))
     shutil.rmtree(ROOT / "docs/api/generated", ignore_errors=True)  # a name may be gone
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 

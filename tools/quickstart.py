@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import arviz_base
 import arviz_plots
 import jax
 import matplotlib
@@ -30,12 +29,10 @@ def eight_schools(J, sigma, y=None):
         sojourn.sample("obs", dist.Normal(theta, sigma), obs=y)
 
 
-def draw(samples, folder: Path) -> list[Path]:
+def draw(mcmc: MCMC, folder: Path) -> list[Path]:
     """Draw traces and intervals of the posterior and return the pictures' paths."""
     matplotlib.use("Agg")  # pictures go to files, so that no display is needed
-    data = arviz_base.from_dict(
-        {"posterior": samples}, coords={"school": SCHOOLS}, dims={"theta": ["school"]}
-    )
+    data = mcmc.to_datatree(coords={"J": SCHOOLS})
     folder.mkdir(exist_ok=True)
     plots = {
         "trace.png": arviz_plots.plot_trace_dist(
@@ -57,7 +54,7 @@ def main() -> None:
     mcmc = MCMC(kernel, num_warmup=1000, num_samples=1000, num_chains=4)
     mcmc.run(jax.random.key(0), len(SCHOOLS), ERRORS, y=EFFECTS)
     mcmc.print_summary()
-    for path in draw(mcmc.get_samples(group_by_chain=True), OUTPUT):
+    for path in draw(mcmc, OUTPUT):
         print(f"Drawn: {path}")
 
 

@@ -1,5 +1,8 @@
 """jaxns on our models: evidence and posterior against closed forms and quadrature."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -174,3 +177,20 @@ def test_mistakes_are_named_before_anything_runs(nested):
         discrete.run(jax.random.key(0))
     with pytest.raises(ValueError, match="no latent site"):
         nested.NestedSampler(lambda: None).run(jax.random.key(0))
+
+
+@pytest.mark.checkout
+def test_the_example_of_the_documentation_finds_its_closed_form(nested, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "other-samplers.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(example, names)
+    found = names["found"]
+    exact = gammaln(10) - 10 * np.log(4) - np.log(6 * 24)
+    assert found.log_evidence_error <= 0.1
+    assert abs(found.log_evidence - exact) < 4 * found.log_evidence_error
+    assert names["samples"]["rate"].shape == (1000,)
+    weights = np.exp(np.asarray(names["log_weights"], float))
+    mean = weights @ np.asarray(names["weighted"]["rate"], float)
+    assert abs(mean - 2.5) < 4.5 * np.sqrt(10 / 16 / found.effective_sample_size)
+    assert "log evidence" in capsys.readouterr().out
