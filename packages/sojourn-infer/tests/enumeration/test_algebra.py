@@ -281,6 +281,10 @@ def test_a_chain_equals_its_unrolled_steps(steps, history, plates):
         ]
         return log_marginal(at[0]), log_marginal(at[1])
 
+    if history == 1:
+        chains = tuple(chain._replace(pairwise=True) for chain in scanned.chains)
+        pairwise = log_marginal(scanned._replace(chains=chains))
+        np.testing.assert_allclose(pairwise, joint.log_sum(), rtol=1e-5)
     values, slopes = jax.jit(lambda s: jax.jvp(both, (s,), (1.0,)))(1.0)
     np.testing.assert_allclose(values[0], joint.log_sum(), rtol=1e-5)
     np.testing.assert_allclose(values[1], joint.log_sum(), rtol=1e-5)

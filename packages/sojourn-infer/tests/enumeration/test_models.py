@@ -243,15 +243,15 @@ def hmm_by_hand(y):
     return by_hand
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-def test_hidden_markov_model_by_scan(reverse):
+@pytest.mark.parametrize("reverse, chain", [(False, "sequential"), (True, "pairwise")])
+def test_hidden_markov_model_by_scan(reverse, chain):
     y = RNG.normal(size=6)
 
     def model(p):
         def step(carry, y):
             z, first = carry
             probs = jnp.where(first, p["initial"], p["transition"][z])
-            z = sample("z", dist.Categorical(probs), infer=SUM)
+            z = sample("z", dist.Categorical(probs), infer={**SUM, "chain": chain})
             sample("y", dist.Normal(p["loc"][z], 1.0), obs=y)
             return (z, False), None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
@@ -54,6 +55,11 @@ class CategoricalBase(Distribution):
 
     def _log_mass(self, index: Any) -> Any:
         """Log probability of a category that there is."""
+        raise NotImplementedError
+
+    @property
+    def log_masses(self) -> Any:
+        """Log probabilities of all categories, shape ``batch_shape + (K,)``."""
         raise NotImplementedError
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
@@ -119,7 +125,14 @@ class CategoricalProbs(CategoricalBase):
         """Log probabilities."""
         return log_probability(self.probs)
 
+    @property
+    def log_masses(self) -> Any:
+        return log_probability(self.probs)
+
     def _log_mass(self, index: Any) -> Any:
+        # Logarithms of a table that serves many values are taken once, not value by value.
+        if math.prod(np.shape(self.probs)) <= math.prod(np.shape(index)):
+            return pick(self.log_masses, index)
         return log_probability(pick(self.probs, index))
 
 
@@ -150,6 +163,10 @@ class CategoricalLogits(CategoricalBase):
     def probs(self) -> Any:
         """Probabilities."""
         return jax.nn.softmax(self.logits, axis=-1)
+
+    @property
+    def log_masses(self) -> Any:
+        return self.logits - logsumexp(self.logits, axis=-1)[..., None]
 
     def _log_mass(self, index: Any) -> Any:
         return pick(self.logits, index) - logsumexp(self.logits, axis=-1)

@@ -32,6 +32,23 @@ def is_marked(site: Message) -> bool:
     return True
 
 
+def asks_pairwise(site: Message) -> bool:
+    """Whether a site of a scan asks for neighbouring steps to be multiplied pairwise.
+
+    Raises
+    ------
+    ValueError
+        The option has another value than those that are known.
+    """
+    how = site.get("infer", {}).get("chain", "sequential")
+    if how not in ("sequential", "pairwise"):
+        raise ValueError(
+            f"site {site['name']!r}: infer={{'chain': {how!r}}} is not known; write 'sequential' "
+            "(the default, least work) or 'pairwise' (fewest rounds, for accelerators)."
+        )
+    return bool(how == "pairwise")
+
+
 def config_enumerate(
     fn: Callable[..., Any] | None = None, default: str | None = PARALLEL
 ) -> Callable[..., Any]:

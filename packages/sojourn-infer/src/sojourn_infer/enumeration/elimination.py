@@ -50,7 +50,9 @@ def log_marginal(problem: Problem) -> jax.Array:
 def draw_all(problem: Problem, key: Any, temperature: int) -> dict[Variable, Draw]:
     """Draw all variables jointly at temperature 1, or find their mode at temperature 0."""
     reduce, choose = (log_sum_exp, choose_at_random) if temperature else (maximum, choose_largest)
-    _, history = _solve(problem, reduce)
+    # The way back needs the weights of every step.
+    chains = tuple(chain._replace(pairwise=False) for chain in problem.chains)
+    _, history = _solve(problem._replace(chains=chains), reduce)
     key = jax.random.key(0) if key is None else key
     draws: dict[Variable, Draw] = {}
     for number, elimination in enumerate(reversed(history)):

@@ -7,6 +7,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, Self
 
+import jax.numpy as jnp
+
 from sojourn_infer.enumeration.config import is_marked
 from sojourn_infer.enumeration.dims import Dims
 from sojourn_infer.enumeration.factors import Variable
@@ -15,6 +17,7 @@ from sojourn_infer.enumeration.notes import Enumeration
 from sojourn_infer.enumeration.scan import ScanOfSteps
 from sojourn_infer.enumeration.support import along, checked_support
 from sojourn_primitives import Message, Messenger
+from sojourn_primitives.control_flow import ScanArguments
 
 
 class enum(Messenger):
@@ -130,6 +133,7 @@ class enum(Messenger):
         value = self.supports.get(name, along(values, dim))
         if "_scan_depth" in msg and self._scan is not None:
             value = self._scan.support(name, value)
+        value = jnp.asarray(value)
         msg["value"] = value
         msg["enumeration"] = Enumeration(variable, self._visible(msg), value)
 
@@ -152,8 +156,10 @@ class enum(Messenger):
                 )
 
     def _take_over_scan(self, msg: Message) -> None:
-        if len(msg["args"]) != 6 or self._scan is not None:  # a cond, or a scan within a scan
+        # Not a cond, not a scan within a scan, and none that an enum inside of this one has taken.
+        if not isinstance(msg["args"], ScanArguments) or self._scan or "enumeration" in msg:
             return
+        msg["enumeration"] = self
         self._scans += 1
         msg["fn"] = functools.partial(self._run_scan, msg["fn"])
 

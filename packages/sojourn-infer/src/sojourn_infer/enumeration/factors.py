@@ -67,13 +67,20 @@ class Draw(NamedTuple):
 
 def log_sum_exp(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     """Log of the sum of exponentials over axes; where all terms are -inf, -inf with gradient 0."""
-    top = jax.lax.stop_gradient(jnp.max(table, axes, keepdims=True))
-    top = jnp.where(jnp.isfinite(top), top, 0)
+    top = largest(table, axes)
     total = jnp.sum(jnp.exp(table - top), axes)
     nothing = total == 0
     # The logarithm never sees a 0, so that the gradient stays finite.
     log_total = jnp.log(jnp.where(nothing, 1, total)) + jnp.squeeze(top, axes)
     return jnp.where(nothing, -jnp.inf, log_total)
+
+
+def largest(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """Largest entry over axes, which stay; a finite number to shift by, without a gradient."""
+    limits = jnp.finfo(table.dtype)
+    return jax.lax.stop_gradient(
+        jnp.clip(jnp.max(table, axes, keepdims=True), float(limits.min), float(limits.max))
+    )
 
 
 def maximum(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:

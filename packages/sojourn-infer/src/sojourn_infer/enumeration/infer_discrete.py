@@ -171,7 +171,7 @@ def _value(site: Message, draws: dict[Variable, Draw]) -> Any:
     note: Any = site["enumeration"]
     if not isinstance(note, Scanned):
         fn: Any = site["fn"]
-        return support_values(fn)[_index(note.variable, draws, site["cond_indep_stack"])]
+        return jnp.asarray(support_values(fn))[_index(note.variable, draws, site["cond_indep_stack"])]
     steps, name = note.steps, note.name
     index = [_index(Variable(name, step=s), draws, note.plates)[None] for s in range(steps.first)]
     if note.build is not None:
@@ -181,7 +181,7 @@ def _value(site: Message, draws: dict[Variable, Draw]) -> Any:
         rest = _index(current, draws, note.plates, time)
         length = steps.length - steps.first
         index.append(jnp.broadcast_to(rest, (length, *rest.shape[1:])))
-    return support_values(note.first[0].fn)[joined(index, steps.reverse)]
+    return jnp.asarray(support_values(note.first[0].fn))[joined(index, steps.reverse)]
 
 
 def _index(

@@ -50,6 +50,8 @@ class Steps(NamedTuple):
         Whether the scan runs from the last step to the first; here they are in this order.
     state : tuple of Variable
         What a later step takes over from those before; lags of at least 1.
+    pairwise : bool
+        Whether a site asks for neighbouring steps to be multiplied pairwise.
     """
 
     number: int
@@ -57,6 +59,7 @@ class Steps(NamedTuple):
     length: int
     reverse: bool
     state: tuple[Variable, ...]
+    pairwise: bool
 
 
 class Scanned(NamedTuple):

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from sojourn_infer.enumeration.config import asks_pairwise
 from sojourn_infer.enumeration.dims import Dims
 from sojourn_infer.enumeration.factors import Variable
 from sojourn_infer.enumeration.notes import Steps
@@ -160,7 +161,8 @@ class ScanOfSteps:
         else:
             ys = [jax.tree.map(lambda a: a[None], y) for y in ys]
         state = tuple(sorted(frozenset().union(*copies))) if first < self._length else ()
-        steps = Steps(self._number, first, self._length, self._reverse, state)
+        pairwise = any(asks_pairwise(site.record.msg) for site in sites)
+        steps = Steps(self._number, first, self._length, self._reverse, state, pairwise)
         self._leave(frozenset().union(*copies))
         y = jax.tree.map(lambda *parts: joined(parts, self._reverse), *ys)
         dims = self.slots()

@@ -19,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import sojourn_distributions as dist
+from sojourn_distributions.discrete.categorical import CategoricalBase
 from sojourn_infer.enumeration.chains import Chain
 from sojourn_infer.enumeration.elimination import Problem
 from sojourn_infer.enumeration.factors import Factor, Variable
@@ -87,9 +89,8 @@ def joint_density(trace: Trace) -> Joint:
     for number, steps in steps_of.items():
         if steps.length > steps.first:
             own = tuple(scanned_factors[number])
-            chains.append(
-                Chain(own, steps.state, steps.first, steps.length - steps.first, _time(steps))
-            )
+            rest = steps.length - steps.first
+            chains.append(Chain(own, steps.state, steps.first, rest, _time(steps), steps.pairwise))
     plain = [f for f in factors if not f.variables]
     constant = sum((_sum(f, ratios) for f in plain), start=constant)
     linked = tuple(f for f in factors if f.variables)
@@ -138,13 +139,29 @@ def _step_factors(site: _Site, note: Scanned) -> list[Factor]:
 
 def _factor(site: _Site, term: Term) -> Factor:
     """Return a term's log factor, its axes named."""
-    table = term.fn.log_prob(term.value)
+    table = term.fn.log_prob(term.value) if site.variable is None else _of_all_values(site, term)
     ratio = math.prod(site.ratios.get(frame.name, 1.0) for frame in site.plates)
     if term.scale is not None and not (isinstance(term.scale, float) and term.scale == ratio):
         table = table * (term.scale if ratio == 1 else term.scale / ratio)
     if site.variable is not None:
         table = _normalised(table, term)
     return _named(site, jnp.asarray(table))
+
+
+def _of_all_values(site: _Site, term: Term) -> Any:
+    """Log probability of all values of a site, along its dim; masks are left to `_normalised`."""
+    fn = term.fn
+    while isinstance(fn, (dist.ExpandedDistribution, dist.MaskedDistribution)):
+        fn = fn.base_dist
+    if not isinstance(fn, CategoricalBase):
+        return term.fn.log_prob(term.value)
+    # A table of all categories is at hand, and need not be searched for each of them.
+    (dim,) = (dim for dim, variable in site.dims.items() if variable == site.variable)
+    table = fn.log_masses
+    rank = max(-dim, len(fn.batch_shape))
+    shape = (1,) * (rank - len(fn.batch_shape)) + np.shape(table)
+    table = jnp.moveaxis(jnp.reshape(table, shape), -1, rank + dim)
+    return jnp.squeeze(table, rank + dim + 1)
 
 
 def _normalised(table: Any, term: Term) -> Any:

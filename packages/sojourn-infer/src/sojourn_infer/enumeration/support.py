@@ -31,7 +31,7 @@ def family(fn: Any) -> str:
 def support_values(fn: Any) -> Any:
     """Return the values of a discrete distribution, shape ``(K,) + event_shape``."""
     values = fn.enumerate_support(expand=False)
-    return jnp.reshape(values, (np.shape(values)[0], *fn.event_shape))
+    return _reshape(values, (np.shape(values)[0], *fn.event_shape))
 
 
 def checked_support(site: Message) -> Any:
@@ -72,4 +72,9 @@ def checked_support(site: Message) -> Any:
 def along(values: Any, dim: int) -> Any:
     """Lay values out along a batch dim: shape ``(K, 1, ..., 1) + event_shape``."""
     shape = np.shape(values)
-    return jnp.reshape(values, (shape[0],) + (1,) * (-dim - 1) + shape[1:])
+    return _reshape(values, (shape[0],) + (1,) * (-dim - 1) + shape[1:])
+
+
+def _reshape(values: Any, shape: tuple[int, ...]) -> Any:
+    # Values on the host stay there: while a program is traced they are no part of it.
+    return (np if isinstance(values, np.ndarray) else jnp).reshape(values, shape)

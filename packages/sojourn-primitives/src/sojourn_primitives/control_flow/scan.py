@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,17 @@ from sojourn_primitives.control_flow.stacked import Stacked
 from sojourn_primitives.dependence import evaluate_without_inputs, input_dependence
 from sojourn_primitives.message import Message
 from sojourn_primitives.stack import apply_stack
+
+
+class ScanArguments(NamedTuple):
+    """The arguments of a scan's message, by which a handler knows it among control flow."""
+
+    f: Callable[[Any, Any], tuple[Any, Any]]
+    init: Any
+    xs: Any
+    length: int
+    reverse: bool
+    history: int
 
 
 def scan(
@@ -96,7 +107,7 @@ def scan(
         "type": "control_flow",
         "name": None,
         "fn": _scan,
-        "args": (f, init, xs, _length(xs, length), reverse, history),
+        "args": ScanArguments(f, init, xs, _length(xs, length), reverse, history),
         "kwargs": {"rng_key": None},
         "value": None,
     }
