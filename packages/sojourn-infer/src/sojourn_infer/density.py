@@ -7,7 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from sojourn_infer.enumeration import enum, joint_density, log_marginal, needs_sum
+from sojourn_infer.enumeration.elimination import log_marginal
+from sojourn_infer.enumeration.enum import enum
+from sojourn_infer.enumeration.site_factors import joint_density, needs_sum
 from sojourn_infer.sites import Model
 from sojourn_primitives import Message, Trace, handlers
 

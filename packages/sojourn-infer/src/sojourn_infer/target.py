@@ -13,15 +13,14 @@ import numpy as np
 from sojourn_distributions import biject_to, validation_enabled
 from sojourn_hmc import Setup
 from sojourn_hmc.variables import Variables
-from sojourn_infer.enumeration import (
+from sojourn_infer.enumeration.config import config_enumerate, is_marked
+from sojourn_infer.enumeration.notes import is_enumerated
+from sojourn_infer.enumeration.site_factors import largest_log_density
+from sojourn_infer.enumeration.support import (
     checked_support,
-    config_enumerate,
     family,
     has_finite_support,
     is_discrete,
-    is_enumerated,
-    is_marked,
-    largest_log_density,
 )
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.sites import (

@@ -13,7 +13,9 @@ import jax.numpy as jnp
 
 from sojourn_distributions import biject_to
 from sojourn_infer.density import scaled_sum, trace_log_density
-from sojourn_infer.enumeration import check_support, enum, enumerated_sites, is_marked
+from sojourn_infer.enumeration.config import is_marked
+from sojourn_infer.enumeration.enum import enum
+from sojourn_infer.enumeration.site_factors import check_support, enumerated_sites
 from sojourn_infer.sites import Model, SiteValue, moved_sites, only_latent, only_moved
 from sojourn_primitives import Message, Trace, get_mask, handlers
 from sojourn_primitives.dependence import input_dependence

@@ -171,7 +171,9 @@ def _value(site: Message, draws: dict[Variable, Draw]) -> Any:
     note: Any = site["enumeration"]
     if not isinstance(note, Scanned):
         fn: Any = site["fn"]
-        return jnp.asarray(support_values(fn))[_index(note.variable, draws, site["cond_indep_stack"])]
+        return jnp.asarray(support_values(fn))[
+            _index(note.variable, draws, site["cond_indep_stack"])
+        ]
     steps, name = note.steps, note.name
     index = [_index(Variable(name, step=s), draws, note.plates)[None] for s in range(steps.first)]
     if note.build is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -27,10 +27,19 @@ from sojourn_primitives.control_flow.boundary import Step
 from sojourn_primitives.control_flow.record import Leaf, Outline, Record, traced_leaves
 from sojourn_primitives.dependence import evaluate_without_inputs, input_dependence, restrict
 
-if TYPE_CHECKING:
-    from sojourn_infer.enumeration.enum import enum
-
 Copies = frozenset[Variable]
+
+
+class Run(Protocol):
+    """What a scan asks of the run of the model that it belongs to."""
+
+    @property
+    def dims(self) -> Dims:
+        """The dims of the run."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a site of the run is enumerated."""
 
 
 class _Program(NamedTuple):
@@ -66,8 +75,8 @@ class ScanOfSteps:
 
     Parameters
     ----------
-    handler : enum
-        The handler.
+    handler : Run
+        The `enum` handler.
     number : int
         Tells scans of one model apart.
     f, init, xs, length, reverse, history, rng_key
@@ -76,7 +85,7 @@ class ScanOfSteps:
 
     def __init__(
         self,
-        handler: enum,
+        handler: Run,
         number: int,
         f: Callable[[Any, Any], tuple[Any, Any]],
         init: Any,
