@@ -9,9 +9,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # `chains` lies beside the tests
 
-import jax
-import pytest
-
 from sojourn_hmc import native_loops
 
 native_loops.enable()

@@ -16,7 +16,6 @@ CORRELATED = np.array([[2.0, 0.6], [0.6, 0.5]])
 
 EXACT = {
     "gamma": dist.Gamma(3.0, 2.0),
-    "beta": dist.Beta(2.0, 5.0),
     "truncated": dist.TruncatedNormal(0.5, 2.0, low=1.0, high=4.0),
     "log-normal": dist.LogNormal(0.3, 0.4),
     "student": dist.StudentT(7.0, 1.0, 2.0),
@@ -27,13 +26,11 @@ EXACT = {
     "normal vector": dist.MultivariateNormal(np.array([1.0, -3.0]), CORRELATED),
     "expanded vector": dist.MultivariateNormal(np.zeros(2), CORRELATED).expand([3]),
     "shares": dist.Dirichlet(np.array([0.7, 2.0, 4.0])),
-    "expanded shares": dist.Dirichlet(np.array([3.0, 2.0])).expand([2]),
 }
 WEIGHTED = {
     "mixture": dist.MixtureSameFamily(
         dist.Categorical(np.array([0.3, 0.7])), dist.Normal(np.array([-2.0, 3.0]), 1.0)
     ),
-    "angle": dist.VonMises(0.5, 2.0),
     "heavy vector": dist.MultivariateStudentT(6.0, np.array([1.0, 2.0]), np.eye(2)),
     "events of angles": dist.VonMises(np.array([0.0, 1.0]), 1.0).to_event(1),
 }

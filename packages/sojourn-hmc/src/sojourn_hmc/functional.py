@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 
 from sojourn_hmc.fixed_length import HMC
+from sojourn_hmc.given import position_of
 from sojourn_hmc.hamiltonian import HamiltonianKernel
 from sojourn_hmc.hmc_state import HMCState
 from sojourn_hmc.kinetic import KineticFn
@@ -167,6 +168,7 @@ def hmc(
                 "a Pooled warmup is shared by the chains of a batch, which hmc() knows nothing of: "
                 "run the kernel by MCMC(..., chain_method='vectorized'), or choose another warmup"
             )
+        init_params = position_of(init_params)
         target.check(model_args, model_kwargs or {}, init_params)
         state = first.init(key, num_warmup, init_params, model_args, model_kwargs)
         settings = FunctionalSettings(tuple(sorted(lasting.items())))

@@ -27,6 +27,20 @@ def check_keys(rng_key: Any, num_chains: int) -> jax.Array:
     return rng_key
 
 
+def position_of(init_params: Any) -> Any:
+    """The position of a start that comes with its energy and gradient, as models' starts do.
+
+    Examples
+    --------
+    >>> from collections import namedtuple
+    >>> start = namedtuple("Start", ["z", "potential_energy", "z_grad"])
+    >>> position_of(start({"x": 1.0}, 0.5, {"x": 1.0})), position_of({"x": 1.0})
+    ({'x': 1.0}, {'x': 1.0})
+    """
+    fields = getattr(init_params, "_fields", ())
+    return init_params.z if {"z", "potential_energy"} <= set(fields) else init_params
+
+
 def one_start(init_params: Any, num_chains: int) -> Any:
     """The initial parameters of one chain; raise a ValueError if they lack an axis of chains."""
     if init_params is None or num_chains == 1:

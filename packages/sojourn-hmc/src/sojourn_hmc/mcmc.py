@@ -19,7 +19,7 @@ from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import present
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.fields import Fields, choose_fields
-from sojourn_hmc.given import check_keys, one_start
+from sojourn_hmc.given import check_keys, one_start, position_of
 from sojourn_hmc.inline import Recipe, is_traced, run_inline
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane import map_on_host
@@ -445,7 +445,7 @@ class MCMC:
             check_keys(rng_key, self.num_chains),
             args,
             kwargs,
-            init_params,
+            position_of(init_params),
             self._post_warmup_state,
         )
 
