@@ -41,6 +41,8 @@ class Batch(NamedTuple):
         Transitions made, of the plan.
     row : Array
         Where the next state is written.
+    begins : Array
+        Whether the chain is yet to begin its transition.
     due : Array
         Whether the chain waits for a meeting.
     rows : tuple
@@ -53,6 +55,7 @@ class Batch(NamedTuple):
     progress: Any
     made: jax.Array
     row: jax.Array
+    begins: jax.Array
     due: jax.Array
     rows: tuple
     effort: Effort
@@ -86,7 +89,15 @@ def advance_flat(
     def moves(batch: Batch) -> jax.Array:
         return (batch.made < plan.num_transitions) & ~batch.due
 
+    def begin(batch: Batch) -> Batch:
+        # The one place where transitions begin: rounded the same wherever a plan ends.
+        fresh = jax.vmap(steps.begin)(batch.states, batch.progress)
+        return batch._replace(
+            progress=_select(batch.begins, fresh, batch.progress), begins=jnp.zeros_like(batch.due)
+        )
+
     def turn(batch: Batch) -> Batch:
+        batch = lax.cond(jnp.any(batch.begins), begin, lambda same: same, batch)
         progress = jax.vmap(steps.step)(batch.states, batch.progress)
         effort = batch.effort._replace(executed=batch.effort.executed + num_chains)
         batch = batch._replace(progress=progress, effort=effort)
@@ -98,7 +109,7 @@ def advance_flat(
         return batch if meeting is None else meet(batch, meeting)
 
     def finish(batch: Batch, here: jax.Array) -> Batch:
-        states, progress = jax.vmap(steps.finish)(batch.states, batch.progress, here)
+        states = jax.vmap(steps.finish)(batch.states, batch.progress, here)
         chains = jnp.arange(num_chains, dtype=jnp.int32)
         # Every state is written; the row is passed by only if the state is to be kept.
         rows = jax.tree.map(
@@ -112,38 +123,53 @@ def advance_flat(
         kept = here & (since >= 0) & (since % plan.thinning == 0)
         due = here & jax.vmap(meeting.is_due)(states) if meeting else jnp.zeros_like(here)
         count = jnp.where(here, jax.vmap(steps.num_steps)(states), 0)
-        return Batch(
-            states,
-            progress,
-            batch.made + here.astype(jnp.int32),
-            batch.row + kept.astype(jnp.int32),
-            batch.due | due,
-            rows,
-            batch.effort._replace(useful=batch.effort.useful + jnp.sum(count, dtype=jnp.int32)),
+        return batch._replace(
+            states=states,
+            made=batch.made + here.astype(jnp.int32),
+            row=batch.row + kept.astype(jnp.int32),
+            begins=batch.begins | here,
+            due=batch.due | due,
+            rows=rows,
+            effort=batch.effort._replace(
+                useful=batch.effort.useful + jnp.sum(count, dtype=jnp.int32)
+            ),
         )
 
     def meet(batch: Batch, meeting: Meeting) -> Batch:
         def hold() -> Batch:
-            states = meeting.hold(batch.states)
             return batch._replace(
-                states=states,
-                progress=jax.vmap(steps.begin)(states),
+                states=meeting.hold(batch.states),
+                begins=jnp.ones_like(batch.begins),
                 due=jnp.zeros_like(batch.due),
             )
 
         return lax.cond(jnp.all(batch.due), hold, lambda: batch)
 
+    nothing = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+        jax.eval_shape(jax.vmap(lambda state: steps.begin(state, None)), states),
+    )
     batch = lax.while_loop(
         lambda batch: jnp.any(moves(batch)),
         turn,
         Batch(
             states,
-            jax.vmap(steps.begin)(states),
-            zeros,
-            zeros,
-            zeros.astype(bool),
-            rows,
-            Effort(jnp.int32(0), jnp.int32(0)),
+            nothing,
+            made=zeros,
+            row=zeros,
+            begins=jnp.ones_like(zeros, bool),
+            due=jnp.zeros_like(zeros, bool),
+            rows=rows,
+            effort=Effort(jnp.int32(0), jnp.int32(0)),
         ),
     )
     return batch.states, batch.rows, batch.effort
+
+
+def _select(chains: jax.Array, if_true: Any, if_false: Any) -> Any:
+    """Choose by chain."""
+
+    def choose(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.where(chains.reshape(chains.shape + (1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, if_true, if_false)

@@ -56,24 +56,20 @@ def grown_leaf_by_leaf(
 ) -> StepwiseTrajectory:
     """Build the trajectory of `nuts_trajectory` one leaf at a time; parameters as there."""
 
-    def begin(start: PhasePoint, seed: jax.Array) -> Growth:
-        checkpoints = CheckpointsInBatch.empty(depth_limit - 1, start.momentum)
-        return Growth(*plant(hamiltonian, start, seed, checkpoints), seed)
-
-    def begin_again(start: PhasePoint, seed: jax.Array, growth: Growth, here: jax.Array) -> Growth:
-        tree, subtree = plant(hamiltonian, start, seed, growth.subtree.checkpoints)
-        # The first leaf replaces the proposal of a subtree, whatever it is. Choosing between what
-        # both have in common costs nothing.
-        subtree = subtree._replace(proposal=growth.subtree.proposal)
-        again: Growth = select(here, Growth(tree, subtree, seed), growth)
-        return again
+    def begin(start: PhasePoint, seed: jax.Array, last: Growth | None) -> Growth:
+        if last is None:
+            checkpoints = CheckpointsInBatch.empty(depth_limit - 1, start.momentum)
+            return Growth(*plant(hamiltonian, start, seed, checkpoints), seed)
+        tree, subtree = plant(hamiltonian, start, seed, last.subtree.checkpoints)
+        # The first leaf replaces the proposal of a subtree, whatever it is. To choose between two
+        # growths costs nothing where they are the same.
+        return Growth(tree, subtree._replace(proposal=last.subtree.proposal), seed)
 
     return StepwiseTrajectory(
         begin=begin,
         step=lambda growth: grow_leaf(hamiltonian, growth, step_size, max_depth),
         is_complete=lambda growth: ~may_double(growth.tree, max_depth),
         outcome=lambda growth: (growth.tree.proposal, describe(growth.tree)),
-        begin_again=begin_again,
     )
 
 

@@ -67,11 +67,11 @@ def steps_of_trajectories(
         hamiltonian = kernel.hamiltonian(state, model_args, model_kwargs)
         return hamiltonian, kernel.stepwise_trajectory(hamiltonian, state)
 
-    def begin(state: HMCState) -> Any:
+    def begin(state: HMCState, last: Any) -> Any:
         hamiltonian, stepwise = trajectory(state)
-        return stepwise.begin(*kernel.departure(state, hamiltonian))
+        return stepwise.begin(*kernel.departure(state, hamiltonian), last)
 
-    def finish(state: HMCState, progress: Any, here: jax.Array) -> tuple[HMCState, Any]:
+    def finish(state: HMCState, progress: Any, here: jax.Array) -> HMCState:
         hamiltonian, stepwise = trajectory(state)
         outcome = stepwise.outcome(progress)
         # What was learned may be large and changes in the warmup only: it is passed by otherwise.
@@ -81,10 +81,8 @@ def steps_of_trajectories(
             state.adapt_state,
         )
         moved = kernel.moved(state, hamiltonian, *outcome)._replace(adapt_state=adapt_state)
-        state = select(here, moved, state._replace(adapt_state=adapt_state))
-        hamiltonian, stepwise = trajectory(state)
-        start, seed = kernel.departure(state, hamiltonian)
-        return state, stepwise.begin_again(start, seed, progress, here)
+        after: HMCState = select(here, moved, state._replace(adapt_state=adapt_state))
+        return after
 
     return Steps(
         begin=begin,

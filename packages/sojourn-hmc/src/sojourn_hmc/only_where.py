@@ -59,9 +59,10 @@ def only_where(condition: jax.Array, function: Callable[[], T], otherwise: T) ->
         condition_batched, constants_batched, otherwise_batched = batched
         axes = [0 if is_batched else None for is_batched in constants_batched]
         kept = jax.tree.map(
-            lambda leaf, is_batched: leaf if is_batched else _repeat(leaf, size),
+            lambda leaf, is_batched, like: leaf if is_batched else _repeat(leaf, like, size),
             otherwise,
             otherwise_batched,
+            shape,
         )
 
         def call_all() -> T:
@@ -77,7 +78,9 @@ def only_where(condition: jax.Array, function: Callable[[], T], otherwise: T) ->
     return chosen
 
 
-def _repeat(leaf: jax.Array, size: int) -> jax.Array:
+def _repeat(leaf: Any, like: jax.ShapeDtypeStruct, size: int) -> jax.Array:
+    if not isinstance(leaf, jax.Array):  # a literal of the traced program
+        leaf = jnp.asarray(leaf, like.dtype)
     return jnp.broadcast_to(leaf, (size, *leaf.shape))
 
 

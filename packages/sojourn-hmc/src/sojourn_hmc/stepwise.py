@@ -21,24 +21,25 @@ class Steps(NamedTuple):
     Attributes
     ----------
     begin : Callable
-        ``begin(state) -> progress`` of the transition that starts from ``state``.
+        ``begin(state, last) -> progress`` of the transition that starts from ``state``. ``last`` is
+        the progress of another transition, whose memory it may take over, or None.
     step : Callable
         ``step(state, progress) -> progress``; most of the cost of sampling lies here. It is called
         on complete transitions too, which must stay as they are, as far as `finish` reads them.
     is_complete : Callable
         ``is_complete(state, progress)``, a boolean scalar: whether nothing is left but to finish.
     finish : Callable
-        ``finish(state, progress, here) -> (state, progress)``: where ``here`` holds, the state
-        after the transition and the beginning of the next one; elsewhere both as they are.
+        ``finish(state, progress, here)``: where ``here`` holds, the state after the transition;
+        elsewhere ``state`` as it is.
     num_steps : Callable
         ``num_steps(state)``, the steps that the last transition took. If chains make their
         transitions together, each of these takes as many as the chain with most of them.
     """
 
-    begin: Callable[[State], Progress]
+    begin: Callable[[State, Progress | None], Progress]
     step: Callable[[State, Progress], Progress]
     is_complete: Callable[[State, Progress], jax.Array]
-    finish: Callable[[State, Progress, jax.Array], tuple[State, Progress]]
+    finish: Callable[[State, Progress, jax.Array], State]
     num_steps: Callable[[State], jax.Array]
 
 

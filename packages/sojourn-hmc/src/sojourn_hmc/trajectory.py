@@ -44,22 +44,20 @@ class StepwiseTrajectory(NamedTuple):
     Attributes
     ----------
     begin : Callable
-        ``begin(start, seed) -> progress``.
+        ``begin(start, seed, last) -> progress``; ``last`` is that of another trajectory, whose
+        memory may be taken over, or None.
     step : Callable
         ``step(progress) -> progress``; one that is complete stays as it is.
     is_complete : Callable
         ``is_complete(progress)``, a boolean scalar.
     outcome : Callable
         ``outcome(progress)``, the `Proposal` and the `TrajectoryInfo` of a complete one.
-    begin_again : Callable
-        ``begin_again(start, seed, progress, here)``: begin anew where ``here`` holds.
     """
 
-    begin: Callable[[PhasePoint, jax.Array], Any]
+    begin: Callable[[PhasePoint, jax.Array, Any], Any]
     step: Callable[[Any], Any]
     is_complete: Callable[[Any], jax.Array]
     outcome: Callable[[Any], tuple[Proposal, TrajectoryInfo]]
-    begin_again: Callable[[PhasePoint, jax.Array, Any, jax.Array], Any]
 
 
 def energy_error(energy: jax.Array, start_energy: jax.Array) -> jax.Array:
@@ -147,7 +145,7 @@ def fixed_length_step_by_step(
 ) -> StepwiseTrajectory:
     """Take the steps of `fixed_length_trajectory` one at a time; parameters as there."""
 
-    def begin(start: PhasePoint, seed: jax.Array) -> Flight:
+    def begin(start: PhasePoint, seed: jax.Array, last: Flight | None) -> Flight:
         stay = hamiltonian.proposal(start, hamiltonian.energy(start))
         return Flight(stay, start, jnp.int32(0), seed)
 
@@ -159,10 +157,6 @@ def fixed_length_step_by_step(
             num_taken=flight.num_taken + under_way.astype(jnp.int32),
         )
 
-    def begin_again(start: PhasePoint, seed: jax.Array, flight: Flight, here: jax.Array) -> Flight:
-        again: Flight = select(here, begin(start, seed), flight)
-        return again
-
     return StepwiseTrajectory(
         begin=begin,
         step=step,
@@ -170,5 +164,4 @@ def fixed_length_step_by_step(
         outcome=lambda flight: _accept_or_stay(
             hamiltonian, flight.stay, flight.point, flight.seed, num_steps
         ),
-        begin_again=begin_again,
     )

@@ -161,9 +161,10 @@ class PooledWarmup(SharedWarmup):
         settings, found = self.settings, states.mm_state
         state = _agree(states)
         if settings.adapt_step_size:
-            mean = jnp.sum(found.sum_accept_prob) / jnp.sum(found.num_transitions)
+            number = jnp.sum(found.num_transitions).astype(state.step_size.dtype)
+            mean = jnp.sum(found.sum_accept_prob) / number
             last = num_made == state.schedule.num_warmup
-            error = (settings.target_accept_prob - mean).astype(state.step_size.dtype)
+            error = settings.target_accept_prob - mean
             state = dual_averaging.adapt_step_size(state, error, last)
         state = state._replace(mm_state=jax.tree.map(lambda leaf: leaf[0], found.common))
         if settings.adapt_mass_matrix:
