@@ -29,6 +29,12 @@ def starts(num_chains):
     return {"x": np.zeros(shape, np.float32)}
 
 
+def with_data(scale):
+    """A potential that closes over data."""
+    data = scale * np.arange(1, 5000, dtype=np.float32)
+    return lambda z: potential(z) + 0 * jnp.sum(data * z["x"][0])
+
+
 SHARED = NUTS(potential_fn=potential)
 
 
@@ -140,6 +146,12 @@ def half_way(tmp_path):
     return tmp_path
 
 
+def test_data_that_a_model_closes_over_tell_runs_apart(tmp_path):
+    run(make(kernel=NUTS(potential_fn=with_data(1.0)), num_samples=10), tmp_path)
+    with pytest.raises(CheckpointError, match="differs in the model"):
+        run(make(kernel=NUTS(potential_fn=with_data(2.0)), num_samples=10), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("settings", "options", "message"),
     [
@@ -191,6 +203,40 @@ def test_a_header_of_another_version_or_hand_is_refused(half_way):
     path.write_bytes(files.seal({**header, "version": 99}))
     with pytest.raises(CheckpointError, match="version 99; this version of sojourn_hmc reads"):
         run(make(), half_way)
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_interrupted_write_leaves_a_good_checkpoint(
+    calls, in_place, reference, tmp_path, monkeypatch
+):
+    """Ctrl-C between any two files, and an end before another checkpoint is whole."""
+    from sojourn_hmc import files
+
+    write = files.write
+    left = iter(range(3 * 5 + calls - 1))  # draws, states, header of a checkpoint in the middle
+
+    def interrupted(path, content):
+        if next(left, None) is None:
+            if in_place:
+                write(path, content)
+            raise KeyboardInterrupt
+        return write(path, content)
+
+    mcmc = make(progress_rate=20)
+    monkeypatch.setattr(files, "write", interrupted)
+    with pytest.warns(SamplingWarning), pytest.raises(KeyboardInterrupt):
+        run(mcmc, tmp_path)
+    left = iter(range(2))  # the next checkpoint is not whole either
+    with pytest.warns(SamplingWarning), pytest.raises(KeyboardInterrupt):
+        mcmc.resume()
+    monkeypatch.undo()
+    assert_same(everything(run(make(), tmp_path)), reference["parallel"])
+
+
+def test_seconds_that_are_none():
+    with pytest.raises(ValueError, match="checkpoint_every must be a number of seconds"):
+        make().run(KEY, init_params=starts(2), checkpoint="run", checkpoint_every=-1.0)
 
 
 def test_a_file_in_the_place_of_a_directory(tmp_path):

@@ -493,15 +493,17 @@ class MCMC:
         except BaseException as error:
             shown.close()
             self.ended_by = type(error).__name__
-            self._collect_after(error, run)
-            if keeper is not None:
-                keeper.save_after(error, run)
-            warnings.warn(
-                f"the run was broken off by {self.ended_by}; {self._what_there_is(run)}, and "
-                "resume() goes on",
-                SamplingWarning,
-                stacklevel=3,
-            )
+            try:
+                self._collect_after(error, run)
+                warnings.warn(
+                    f"the run was broken off by {self.ended_by}; {self._what_there_is(run)}, and "
+                    "resume() goes on",
+                    SamplingWarning,
+                    stacklevel=3,
+                )
+            finally:
+                if keeper is not None:
+                    keeper.save_after(error, run)
             raise
         shown.close()
         collected = self._collect(run, everywhere=True)

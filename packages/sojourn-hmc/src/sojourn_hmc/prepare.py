@@ -6,6 +6,7 @@ Also where a run goes on from a checkpoint instead.
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import jax
@@ -106,6 +107,8 @@ def prepare(
     store : DrawStore, optional
         Where draws go instead of memory.
     """
+    if isinstance(every, bool) or not isinstance(every, Real) or not every >= 0:
+        raise ValueError(f"checkpoint_every must be a number of seconds from 0 on, got {every!r}")
     placement = place(request.chain_method, request.num_chains, (request.args, request.kwargs))
     goes_on = path is not None and checkpoint.exists(path)
     given = request.states

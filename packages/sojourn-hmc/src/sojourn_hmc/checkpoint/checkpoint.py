@@ -8,8 +8,9 @@ A checkpoint costs the states and the draws since the one before, however many c
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -39,6 +40,30 @@ def directory_of(path: Any) -> Path:
     return Path(path) / f"process-{jax.process_index()}" if several else Path(path)
 
 
+class Saved(NamedTuple):
+    """What the header on disk counts.
+
+    Attributes
+    ----------
+    number : int
+        Of the checkpoint.
+    phase : int
+        The phase that the run is in.
+    kept : tuple of int
+        Draws of each lane in its segments; empty before the first checkpoint.
+    num_segments : int
+        Segments of the draws of this phase.
+    digest : str
+        Of them all.
+    """
+
+    number: int = 0
+    phase: int = 0
+    kept: tuple[int, ...] = ()
+    num_segments: int = 0
+    digest: str = ""
+
+
 class Checkpoint:
     """Keeps a run on disk.
 
@@ -50,7 +75,6 @@ class Checkpoint:
         Seconds between two checkpoints; 0 makes one after each chunk.
     fingerprint : dict
         What makes the run this one.
-
     """
 
     def __init__(self, path: Any, every: float, fingerprint: dict[str, Any]):
@@ -58,14 +82,8 @@ class Checkpoint:
         self._every = every
         self._fingerprint = fingerprint
         self._last_time = time.monotonic()
-        self._number = 0
-        self._begin_phase(0, [])
-
-    def _begin_phase(self, phase_number: int, saved: list[int]) -> None:
-        self._phase_number = phase_number
-        self._saved = saved
-        self._num_segments = 0
-        self._segments_digest = ""
+        self._saved = Saved()
+        self._in_doubt = False
 
     def save_if_due(self, run: Run) -> None:
         """Save, if that is long enough ago."""
@@ -75,49 +93,52 @@ class Checkpoint:
     def save(self, run: Run) -> None:
         """Write where the run is; an error of the disk leaves the checkpoint before."""
         self.path.mkdir(parents=True, exist_ok=True)
+        if self._in_doubt:
+            # Something ended the last attempt, before or after its header was in place. A file
+            # that a header counts must never be written again.
+            self._saved = self._header_on_disk()
+        self._in_doubt = True
         # Other lanes go on meanwhile: each is saved where it is now.
         reached = [lane.reached for lane in run.lanes]
-        if run.phase_number != self._phase_number or not self._saved:
-            self._begin_phase(run.phase_number, [0] * len(reached))
-        number = self._number + 1
-        if run.is_streaming:
-            num_segments, segments_digest = 0, ""
-            stored = run.stream.commit(durable=True) if run.stream is not None else []
-        else:
-            kept = [lane.kept for lane in reached]
-            (num_segments, segments_digest), stored = self._save_draws(run, kept), None
-        placement = run.job.placement
-        states = join([lane.state for lane in reached], placement.batched, run.num_chains)
-        state_file = self.path / f"state-{number:06d}.npz"
-        arrays, leaves = encode(states)
-        state_digest = files.write(state_file, files.pack(arrays))
+        before = self._saved
+        if run.phase_number != before.phase or not before.kept:
+            before = Saved(before.number, run.phase_number, (0,) * len(reached))
+        kept = tuple(lane.kept for lane in reached)
+        stored = None
+        now = before._replace(number=before.number + 1, kept=kept)
+        if run.is_streaming and run.stream is not None:
+            stored = run.stream.commit(durable=True)
+        elif kept != before.kept:
+            digest = self._write_segment(run, before, kept)
+            now = now._replace(
+                num_segments=before.num_segments + 1, digest=_fold(before.digest, digest)
+            )
         header = {
             "format": FORMAT,
             "version": VERSION,
             "sojourn_hmc": __version__,
             "fingerprint": self._fingerprint,
-            "number": number,
-            "phase": self._phase_number,
+            "number": now.number,
+            "phase": now.phase,
             "done": [lane.done for lane in reached],
-            "kept": [lane.kept for lane in reached],
-            "state": {
-                "file": state_file.name,
-                "sha256": state_digest,
-                "leaves": leaves,
-            },
+            "kept": kept,
+            "state": self._write_states(run, reached, now.number),
             "draws": {
-                "segments": num_segments,
-                "sha256": segments_digest,
+                "segments": now.num_segments,
+                "sha256": now.digest,
                 "store": None if run.stream is None else repr(run.stream.store),
                 "stored": stored,
             },
         }
         files.write(self.path / HEADER, files.seal(header))
         # From here on the new checkpoint is the one that counts.
-        self._number, self._saved = number, [lane.kept for lane in reached]
-        self._num_segments, self._segments_digest = num_segments, segments_digest
+        self._saved, self._in_doubt = now, False
         self._remove_unnamed()
         self._last_time = time.monotonic()
+
+    def _header_on_disk(self) -> Saved:
+        path = self.path / HEADER
+        return _counted(files.unseal(files.read(path), path)) if path.exists() else Saved()
 
     def save_after(self, error: BaseException, run: Run) -> None:
         """Save what there is when a run breaks off; a failure is noted with what broke it off."""
@@ -126,29 +147,32 @@ class Checkpoint:
         except OSError as failure:
             error.add_note(f"the checkpoint {self.path} is older than this: {failure}")
 
-    def _save_draws(self, run: Run, kept: list[int]) -> tuple[int, str]:
-        """Write draws that no segment has; give the segments' number and digest."""
-        if kept == self._saved:
-            return self._num_segments, self._segments_digest
-        arrays = {}
-        for n, lane in enumerate(run.lanes):
-            rows = run.memory.between(lane.chains, self._saved[n], kept[n])
-            for m, leaf in enumerate(jax.tree.leaves(rows)):
-                arrays[f"{n}.{m}"] = leaf
-        segment = self._segment(self._num_segments)
-        written = files.write(segment, files.pack(arrays))
-        return self._num_segments + 1, _fold(self._segments_digest, written)
+    def _write_states(self, run: Run, reached: Sequence[Reached], number: int) -> dict[str, Any]:
+        """Write the states; give what the header says of them."""
+        states = join([lane.state for lane in reached], run.job.placement.batched, run.num_chains)
+        arrays, leaves = encode(states)
+        path = self.path / f"state-{number:06d}.npz"
+        digest = files.write(path, files.pack(arrays))
+        return {"file": path.name, "sha256": digest, "leaves": leaves}
 
-    def _segment(self, number: int) -> Path:
-        return self.path / f"draws-{self._phase_number}-{number:06d}.npz"
+    def _write_segment(self, run: Run, before: Saved, kept: Sequence[int]) -> str:
+        """Write the draws that no segment has; give the digest."""
+        arrays: dict[str, Any] = {}
+        for n, lane in enumerate(run.lanes):
+            rows = run.memory.between(lane.chains, before.kept[n], kept[n])
+            arrays |= {f"{n}.{m}": leaf for m, leaf in enumerate(rows)}
+        return files.write(self._segment(before.phase, before.num_segments), files.pack(arrays))
+
+    def _segment(self, phase: int, number: int) -> Path:
+        return self.path / f"draws-{phase}-{number:06d}.npz"
 
     def _remove_unnamed(self) -> None:
-        """Remove files of earlier checkpoints, and what an interrupted write left behind."""
+        """Remove files of earlier checkpoints."""
         for file in self.path.glob("state-*.npz"):
-            if file.name != f"state-{self._number:06d}.npz":
+            if file.name != f"state-{self._saved.number:06d}.npz":
                 file.unlink()
         for file in self.path.glob("draws-*.npz"):
-            if not file.name.startswith(f"draws-{self._phase_number}-"):
+            if not file.name.startswith(f"draws-{self._saved.phase}-"):
                 file.unlink()
 
     def restore(self, run: Run) -> None:
@@ -168,10 +192,7 @@ class Checkpoint:
                 f"this version of sojourn_hmc reads {FORMAT!r}, version {VERSION}"
             )
         compare(header["fingerprint"], self._fingerprint, self.path)
-        self._begin_phase(header["phase"], header["kept"])
-        self._number = header["number"]
-        self._num_segments = header["draws"]["segments"]
-        self._segments_digest = header["draws"]["sha256"]
+        self._saved = _counted(header)
         self._check_store(header["draws"], run)
         phase = run.phases[header["phase"]]
         if max(header["done"]) > phase.num_transitions:
@@ -211,11 +232,12 @@ class Checkpoint:
         return part(states, run.job.placement._replace(first_chain=0))  # chains of this process
 
     def _read_draws(self, run: Run) -> None:
-        paths = [self._segment(number) for number in range(self._num_segments)]
+        saved = self._saved
+        paths = [self._segment(saved.phase, number) for number in range(saved.num_segments)]
         total = ""
         for path in paths:
             total = _fold(total, files.digest(files.read(path)))
-        if total != self._segments_digest:
+        if total != saved.digest:
             raise CheckpointError(
                 f"the draws in the checkpoint {self.path} are damaged: their content is not what "
                 "was written. Restore the directory from a copy, or remove it to start anew"
@@ -227,6 +249,12 @@ class Checkpoint:
                 leaves = [arrays[f"{n}.{m}"] for m in range(run.memory.num_leaves)]
                 run.memory.put(lane.chains, first[n], leaves)
                 first[n] += leaves[0].shape[1] if leaves else 0
+
+
+def _counted(header: dict[str, Any]) -> Saved:
+    draws = header["draws"]
+    kept = tuple(header["kept"])
+    return Saved(header["number"], header["phase"], kept, draws["segments"], draws["sha256"])
 
 
 def _fold(total: str, digest: str) -> str:
