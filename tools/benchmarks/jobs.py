@@ -31,6 +31,8 @@ class Job:
         Whether the progress bar is on, with a terminal to draw on.
     one_core : bool
         Whether the process is bound to a single core.
+    num_chains : int
+        Chains of the timed runs; 0 takes the model's.
     """
 
     library: str
@@ -41,6 +43,7 @@ class Job:
     devices: int = 0
     progress: bool = False
     one_core: bool = False
+    num_chains: int = 0
 
     def to_json(self) -> str:
         """Write the job as one line."""
@@ -59,6 +62,7 @@ class Job:
         words += [f"{self.devices} devices"] * (self.devices > 0)
         words += ["progress"] * self.progress
         words += ["one core"] * self.one_core
+        words += [f"{self.num_chains} chains"] * (self.num_chains > 0)
         return " ".join(words)
 
 

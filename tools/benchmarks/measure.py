@@ -74,6 +74,7 @@ class Measurement:
         # of that draw overflows; without validation both libraries just draw another start.
         self.library.ppl.enable_validation(False)
         self.benchmark = BENCHMARKS[job.model]
+        self.num_chains = job.num_chains or self.benchmark.num_chains
         self.model = self.benchmark.build(self.library.ppl, self.library.dist)
         self.data = self.benchmark.data()
         self.keys = [jax.random.PRNGKey(10 * repetition + n) for n in range(4)]
@@ -106,7 +107,7 @@ class Measurement:
 
         def first_run() -> Any:
             kernel = self.library.NUTS(self.model)
-            mcmc = self.mcmc(kernel, self.length(NUM_SAMPLES), self.benchmark.num_chains)
+            mcmc = self.mcmc(kernel, self.length(NUM_SAMPLES), self.num_chains)
             holder.append(mcmc)
             return self.run(mcmc, self.keys[0])
 
@@ -134,7 +135,7 @@ class Measurement:
         mcmc = self.mcmc(
             self.finished.sampler,
             self.length(NUM_SAMPLES),
-            self.benchmark.num_chains,
+            self.num_chains,
             progress_bar=True,
         )
         mcmc.warmup(self.keys[2], collect_warmup=True, extra_fields=("num_steps",), **self.data)
@@ -150,7 +151,7 @@ class Measurement:
     def leapfrog(self) -> dict[str, float]:
         """Time a leapfrog step of one chain inside NUTS, after `runs`."""
         state = self.finished.last_state
-        if self.benchmark.num_chains > 1:
+        if self.num_chains > 1:
             state = jax.tree.map(lambda leaf: leaf[0], state)
         return {
             "leapfrog_microseconds": 1e6 * nuts_seconds(self.finished.sampler, state, self.data)

@@ -60,13 +60,13 @@ def _main_table(results: Results, setting: str) -> str:
         )
         for title, quantity in TIMES:
             over, under = (ours, theirs) if quantity in MORE_IS_BETTER else (theirs, ours)
-            shown = [_show(results.spread(job, quantity)) for job in (ours, theirs)]
+            shown = [show(results.spread(job, quantity)) for job in (ours, theirs)]
             bound = goal(model, setting, quantity)
             if quantity == "second_compilations":  # the goal is zero, which has no ratio
                 judged = ("", *_judge(results.spread(ours, quantity), bound))
             else:
                 ratio = results.ratio(over, under, quantity)
-                judged = (_show_ratio(ratio), *_judge(ratio, bound))
+                judged = (show_ratio(ratio), *_judge(ratio, bound))
             lines.append(["", title, *shown, *judged])
         lines[-len(TIMES)][0] = BENCHMARKS[model].title
         to_floor = [
@@ -76,13 +76,13 @@ def _main_table(results: Results, setting: str) -> str:
         lines.append(
             [
                 "",
-                f"the same over {_show(results.spread(ours, 'floor_microseconds'))} µs alone",
-                *map(_show_ratio, to_floor),
+                f"the same over {show(results.spread(ours, 'floor_microseconds'))} µs alone",
+                *map(show_ratio, to_floor),
                 "",
                 *_judge(to_floor[0], goal(model, setting, "leapfrog_over_floor")),
             ]
         )
-    return _table(["model", "", "Sojourn", "NumPyro", "ratio", "goal", "met"], lines)
+    return grid(["model", "", "Sojourn", "NumPyro", "ratio", "goal", "met"], lines)
 
 
 def _gradients_table(results: Results) -> str:
@@ -96,16 +96,16 @@ def _gradients_table(results: Results) -> str:
             [
                 BENCHMARKS[model].title,
                 "min bulk ESS per 1000 gradients",
-                _show(results.spread(ours, "ess_per_1000_gradients")),
-                _show(results.spread(theirs, "ess_per_1000_gradients")),
-                _show_ratio(ratio),
+                show(results.spread(ours, "ess_per_1000_gradients")),
+                show(results.spread(theirs, "ess_per_1000_gradients")),
+                show_ratio(ratio),
                 *_judge(ratio, EFFECTIVE_DRAWS_PER_GRADIENT),
             ]
         )
         for phase in ("warmup", "sampling"):
-            shown = [_show(results.spread(job, f"{phase}_gradients")) for job in (ours, theirs)]
+            shown = [show(results.spread(job, f"{phase}_gradients")) for job in (ours, theirs)]
             lines.append(["", f"gradients in the {phase}", *shown, "", "", ""])
-    return _table(["model", "", "Sojourn", "NumPyro", "ratio", "goal", "met"], lines)
+    return grid(["model", "", "Sojourn", "NumPyro", "ratio", "goal", "met"], lines)
 
 
 def _cores_table(results: Results) -> str:
@@ -124,13 +124,13 @@ def _cores_table(results: Results) -> str:
                 [
                     BENCHMARKS[model].title if n == 0 else "",
                     f"{draws * results.header['scale']:,.0f} draws a chain",
-                    _show(results.spread(one, quantity)),
-                    _show(results.spread(all_, quantity)),
-                    _show_ratio(ratio),
+                    show(results.spread(one, quantity)),
+                    show(results.spread(all_, quantity)),
+                    show_ratio(ratio),
                     *(judged if results.header["cores"] == 2 else ("", "")),
                 ]
             )
-    return _table(
+    return grid(
         ["model", "second run, s", "one core", "all cores", "speed-up", "goal", "met"], lines
     )
 
@@ -148,11 +148,11 @@ def _variants_table(results: Results) -> str:
                 continue
             line = [BENCHMARKS[model].title if n == 0 else "", name]
             for quantity in ("first_seconds", "second_seconds"):
-                line.append(_show(results.spread(job, quantity)))
-                line.append(_show_ratio(results.ratio(job, ours, quantity)))
+                line.append(show(results.spread(job, quantity)))
+                line.append(show_ratio(results.ratio(job, ours, quantity)))
             lines.append(line)
     columns = ["model", "NumPyro with", "first run, s", "to Sojourn's", "second run, s"]
-    return _table([*columns, "to Sojourn's"], lines)
+    return grid([*columns, "to Sojourn's"], lines)
 
 
 def _progress_table(results: Results) -> str:
@@ -162,12 +162,12 @@ def _progress_table(results: Results) -> str:
         if ours not in results or theirs not in results:
             continue
         for title, quantity in TIMES[:4]:
-            shown = [_show(results.spread(job, quantity)) for job in (ours, theirs)]
+            shown = [show(results.spread(job, quantity)) for job in (ours, theirs)]
             counts = quantity == "second_compilations"
-            ratio = "" if counts else _show_ratio(results.ratio(theirs, ours, quantity))
+            ratio = "" if counts else show_ratio(results.ratio(theirs, ours, quantity))
             lines.append(["", title, *shown, ratio])
         lines[-4][0] = BENCHMARKS[model].title
-    return _table(["model", "", "Sojourn", "NumPyro", "ratio"], lines)
+    return grid(["model", "", "Sojourn", "NumPyro", "ratio"], lines)
 
 
 def _judge(spread: Spread, bound: Goal | None) -> tuple[str, str]:
@@ -176,13 +176,15 @@ def _judge(spread: Spread, bound: Goal | None) -> tuple[str, str]:
     return str(bound), "yes" if bound.is_met(spread.median) else "**no**"
 
 
-def _show(spread: Spread) -> str:
+def show(spread: Spread) -> str:
+    """Write a median with its spread."""
     if spread.low == spread.high:
         return _number(spread.median)
     return f"{_number(spread.median)} ({_number(spread.low)}–{_number(spread.high)})"
 
 
-def _show_ratio(spread: Spread) -> str:
+def show_ratio(spread: Spread) -> str:
+    """Write a ratio with its spread."""
     if spread.low == spread.high:
         return f"{_number(spread.median)}×"
     return f"{_number(spread.median)}× ({_number(spread.low)}–{_number(spread.high)})"
@@ -195,7 +197,8 @@ def _number(value: float) -> str:
     return f"{value:#.3g}".rstrip(".")
 
 
-def _table(columns: list[str], lines: list[list[str]]) -> str:
+def grid(columns: list[str], lines: list[list[str]]) -> str:
+    """Write lines under their columns; two on the left hold words, the others numbers."""
     if not lines:
         return ""
     ruler = ["---"] * 2 + ["--:"] * (len(columns) - 2)
