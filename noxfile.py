@@ -246,8 +246,8 @@ def quickstart(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Measure against NumPyro, installed beside; print the ratios.
 
-    `-- adaptation`, `-- driver`, `-- tracing`, `-- distributions` or `-- enumeration` runs that
-    part of tools/benchmarks alone.
+    `-- PART` runs a part of tools/benchmarks alone: adaptation, driver, placement, accelerator,
+    tracing, distributions and others, each a file of that name.
     """
     session.install(*editable("sojourn"), *group("benchmarks"))
     script, rest = "tools/benchmarks", session.posargs

@@ -184,6 +184,22 @@ def test_states_move_between_placements():
     assert_same(draws(again), draws(single), **ROUNDING)
 
 
+def test_a_checkpoint_of_a_mesh_goes_on_bit_for_bit(tmp_path):
+    whole = draws(run(5, mesh(2)))
+    for stop_when in (lambda view: view.num_draws > 7, None):
+        mcmc = make(5, mesh(2), progress_rate=2)
+        mcmc.run(
+            KEY,
+            X,
+            Y,
+            init_params=starts(5),
+            extra_fields=("num_steps",),
+            checkpoint=tmp_path / "run",
+            stop_when=stop_when,
+        )
+    assert_same(draws(mcmc), whole)
+
+
 @pytest.mark.parametrize(
     "num_chains, chain_method",
     [(3, "parallel"), (5, mesh), (3, jax.vmap), (3, "vectorized"), (3, "rows"), (2, "square")],
@@ -296,6 +312,15 @@ def test_data_on_two_sets_of_devices_are_refused():
     )
     with pytest.raises(ValueError, match="lie on different devices"):
         run(2, "parallel", (x, y))
+
+
+@pytest.mark.parametrize("method", ["parallel", "vectorized"])
+def test_chains_go_to_the_device_that_a_user_has_put_data_on(reference, method):
+    device = jax.local_devices()[2]
+    mcmc = run(3, method, jax.device_put((X, Y), device))
+    assert f"{device}, which holds the data" in mcmc.placement.description
+    assert mcmc.last_state.potential_energy.shape == (3,)
+    assert_same(draws(mcmc), reference, **ROUNDING)
 
 
 # --- every kernel -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from sojourn_hmc.sharding import Layout, auto_mesh, layout_of, put_on
+from sojourn_hmc.sharding import Layout, auto_mesh, devices_for_chains, layout_of, put_on
 
 METHODS = ("parallel", "sequential", "vectorized")
 
@@ -143,7 +143,7 @@ def place(chain_method: str | Transform | Mesh, num_chains: int, data: Any = ())
         text = f"{_counted(chains)}{' taking turns' * (len(chains) > 1)} on one thread"
         placement = Placement(_singles(chains), 1, False, text)
         if layout is not None:
-            text += f" and the {layout.mesh.size} devices that hold the data"
+            text += f" and {_holders(layout.mesh)}"
             placement = placement._replace(description=text, mesh=layout.mesh)
     else:
         placement = _in_parallel(chains)
@@ -151,7 +151,7 @@ def place(chain_method: str | Transform | Mesh, num_chains: int, data: Any = ())
 
 
 def _in_parallel(chains: tuple[int, ...]) -> Placement:
-    devices, cores = _devices(), available_cores()
+    devices, cores = devices_for_chains(), available_cores()
     platform = devices[0].platform
     # A CPU's devices share its cores, and batches of chains are slow there: a device takes one
     # chain or none.
@@ -177,14 +177,17 @@ def _where_the_data_are(
     mesh, spare = layout.mesh, layout.spare
     if callable(chain_method) and not isinstance(chain_method, Mesh):
         text = f"{_counted(chains)} through chain_method={_name_of(chain_method)}"
-        text += f" on the {mesh.size} devices that hold the data"
+        text += f" on {_holders(mesh)}"
         return Placement((chains,), 1, True, text, mesh, transform=chain_method)
     if chain_method == "parallel" and len(chains) == 1:
-        text = f"1 chain on the {mesh.size} devices that hold the data"
-        return Placement((chains,), 1, False, text, mesh)
+        return Placement((chains,), 1, False, f"1 chain on {_holders(mesh)}", mesh)
+    if chain_method == "parallel" and mesh.size == 1 and mesh.devices.flat[0].platform == "cpu":
+        workers = min(len(chains), available_cores())
+        text = f"{_counted(chains)} on {workers} threads of {_holders(mesh)}"
+        return Placement(_singles(chains), workers, False, text, mesh)
     if chain_method != "vectorized" and spare:
         return _on_a_mesh(mesh, spare, chains)
-    text = f"{_counted(chains)} as one batch on the {mesh.size} devices that hold the data"
+    text = f"{_counted(chains)} as one batch on {_holders(mesh)}"
     return Placement((chains,), 1, True, text, mesh)
 
 
@@ -231,6 +234,13 @@ def chains_of_process(num_chains: int, process: int, count: int) -> tuple[int, .
     return tuple(range(begin, begin + first + (process < more)))
 
 
+def _holders(mesh: Mesh) -> str:
+    """Devices that hold the data, in words."""
+    if mesh.size == 1:
+        return f"{mesh.devices.flat[0]}, which holds the data"
+    return f"the {mesh.size} devices that hold the data"
+
+
 def _counted(chains: tuple[int, ...]) -> str:
     return "1 chain" if len(chains) == 1 else f"{len(chains)} chains"
 
@@ -241,14 +251,6 @@ def _singles(chains: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
 
 def _name_of(function: Any) -> str:
     return getattr(function, "__name__", repr(function))
-
-
-def _devices() -> list[jax.Device]:
-    """Devices of this process that chains may use: one, where a user has chosen it."""
-    chosen = jax.config.values["jax_default_device"]
-    if isinstance(chosen, str):  # the name of a platform
-        return jax.local_devices(backend=chosen)[:1]
-    return jax.local_devices() if chosen is None else [chosen]
 
 
 def available_cores() -> int:

@@ -14,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
 class Layout(NamedTuple):
-    """How data lie on several devices.
+    """How data lie on devices that are not the default one.
 
     Attributes
     ----------
@@ -34,7 +34,9 @@ class Layout(NamedTuple):
 
 
 def layout_of(tree: Any, mesh: Mesh | None = None) -> Layout | None:
-    """How the arrays of a pytree lie on several devices; None if all are on one.
+    """How the arrays of a pytree lie on devices; None if they are where arrays are by default.
+
+    An array that a user has put on another device counts, unless others lie on several.
 
     Parameters
     ----------
@@ -72,8 +74,36 @@ def layout_of(tree: Any, mesh: Mesh | None = None) -> Layout | None:
         # Axes of another mesh of the same devices say nothing about this one: none is spare then.
         split |= _split_axes(sharding) if own == mesh else set(mesh.axis_names)
     if mesh is None:
+        mesh = _chosen_device(tree)
+    if mesh is None:
         return None
     return Layout(mesh, tuple(axis for axis in mesh.axis_names if axis in split))
+
+
+def _chosen_device(tree: Any) -> Mesh | None:
+    """The device that a user has put arrays on, if it is not the default one."""
+    chosen = {
+        device
+        for leaf in jax.tree.leaves(tree)
+        if isinstance(leaf, jax.Array) and getattr(leaf, "committed", False)
+        for device in leaf.sharding.device_set
+    }
+    if len(chosen) > 1:
+        raise ValueError(
+            f"arrays among the model's arguments lie on different devices: {chosen}; put them on "
+            "one, or lay them out on a mesh of several"
+        )
+    if chosen <= {devices_for_chains()[0]}:
+        return None
+    return Mesh(np.array(list(chosen)), ("devices",))
+
+
+def devices_for_chains() -> list[jax.Device]:
+    """Devices of this process that chains may use: one, where a user has chosen it."""
+    chosen = jax.config.values["jax_default_device"]
+    if isinstance(chosen, str):  # the name of a platform
+        return jax.local_devices(backend=chosen)[:1]
+    return jax.local_devices() if chosen is None else [chosen]
 
 
 def auto_mesh(sharding: jax.sharding.Sharding | Mesh) -> Mesh:
