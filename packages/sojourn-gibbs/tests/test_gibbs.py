@@ -143,7 +143,7 @@ def labels(y):
         sample("y", dist.Normal(1.5 * label, 1.0), obs=y)
 
 
-def geweke(kernel_for, new_data, read, *, chains=400, sweeps=400):
+def geweke(kernel_for, new_data, read, *, chains=300, sweeps=300):
     """Alternate between parameters given data and data given parameters (Geweke 2004)."""
 
     def run(key):
@@ -173,7 +173,7 @@ def test_joint_distribution_of_hmc_gibbs():
         group = jnp.zeros(3) if values is None else values["group"]
         return group + 0.8 * jax.random.normal(key, (3,))
 
-    draws = geweke(kernel_for, new_data, lambda v: v, sweeps=600)
+    draws = geweke(kernel_for, new_data, lambda v: v)
     assert_mean(draws["tau"], 4 / 3)
     assert_mean(draws["tau"] ** 2, 20 / 9)
     assert_mean(draws["mean"], 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sojourn_distributions as dist
-from sojourn_gibbs import DiscreteHMCGibbs, HMCGibbs, MixedHMC
+from sojourn_gibbs import CustomGibbs, DiscreteGibbs, Gibbs, MixedHMC
 from sojourn_hmc import SamplingWarning
 from sojourn_infer import HMC, MCMC, NUTS
 from sojourn_primitives import deterministic, plate, sample
@@ -20,19 +20,25 @@ Y = np.array([-1.1, 0.2, 1.9, 2.2])
 
 def model(y):
     weight = sample("weight", dist.Beta(2.0, 3.0))
+    flipped = sample("flipped", dist.Bernoulli(0.5))
     with plate("points", 4):
         label = sample("label", dist.DiscreteUniform(3, 4))
         sample("y", dist.Normal(label - 3.0, 1.0 + weight), obs=y)
-    deterministic("total", label.sum())
+    deterministic("total", label.sum() + flipped)
 
 
 def flip(rng_key, gibbs_sites, hmc_sites):
-    return {"label": gibbs_sites["label"]}
+    return {"flipped": jax.random.bernoulli(rng_key).astype(int)}
 
 
 KERNELS = {
-    "discrete": DiscreteHMCGibbs(NUTS(model, max_tree_depth=3)),
-    "custom": HMCGibbs(HMC(model, num_steps=2), flip, ["label"]),
+    "composition": Gibbs(
+        [
+            (CustomGibbs(flip), ["flipped"]),
+            (DiscreteGibbs(model), ["label"]),
+            (NUTS(model, max_tree_depth=3), None),
+        ]
+    ),
     "mixed": MixedHMC(HMC(model, num_steps=2), num_discrete_updates=2),
 }
 
@@ -75,10 +81,10 @@ def test_vectorized_runs_the_same_chains(kernel, sequential):
         run(kernel, method, num_warmup=0).get_samples(group_by_chain=True)
         for method in ("vectorized", "sequential")
     )
-    assert sorted(samples) == ["label", "total", "weight"]
+    assert sorted(samples) == ["flipped", "label", "total", "weight"]
     np.testing.assert_allclose(samples["weight"][:, :3], reference["weight"][:, :3], rtol=1e-3)
     np.testing.assert_array_equal(samples["label"][:, :3], reference["label"][:, :3])
-    np.testing.assert_array_equal(samples["total"], samples["label"].sum(-1))
+    np.testing.assert_array_equal(samples["total"], samples["label"].sum(-1) + samples["flipped"])
 
 
 def test_going_on_from_the_last_state_is_one_long_run(kernel, sequential):
@@ -113,20 +119,20 @@ def test_a_run_that_was_broken_off_goes_on_from_its_checkpoint(kernel, sequentia
 
 
 def test_fields_of_states_are_collected():
-    fields = ("hmc_state.potential_energy", "block_states.0.accept_prob", "z.weight", "~z.label")
-    mcmc = run(KERNELS["discrete"], "sequential", extra_fields=fields)
+    fields = ("hmc_state.potential_energy", "block_states.1.accept_prob", "z.weight", "~z.label")
+    mcmc = run(KERNELS["composition"], "sequential", extra_fields=fields)
     extra = mcmc.get_extra_fields()
     assert extra["hmc_state.potential_energy"].shape == (40,)
-    assert set(np.asarray(extra["block_states.0.accept_prob"])) <= {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert set(np.asarray(extra["block_states.1.accept_prob"])) <= {0.0, 0.25, 0.5, 0.75, 1.0}
     samples = mcmc.get_samples()
-    assert sorted(samples) == ["total", "weight"]
+    assert sorted(samples) == ["flipped", "total", "weight"]
     np.testing.assert_allclose(jax.nn.sigmoid(extra["z.weight"]), samples["weight"], rtol=1e-5)
 
 
 def test_legacy_keys_and_an_outer_jit():
     @jax.jit
     def mean(key):
-        mcmc = MCMC(KERNELS["discrete"], num_warmup=5, num_samples=5, progress_bar=False)
+        mcmc = MCMC(KERNELS["composition"], num_warmup=5, num_samples=5, progress_bar=False)
         mcmc.run(key, jnp.asarray(Y))
         return mcmc.get_samples()["weight"].mean()
 

@@ -9,6 +9,8 @@ from sojourn_gibbs.custom_gibbs import CustomGibbs
 from sojourn_gibbs.latents import Latents
 from sojourn_hmc import BarkerMH, HamiltonianKernel, MCMCKernel
 
+GRADIENT_KERNELS = (HamiltonianKernel, BarkerMH)
+
 
 class Plan(NamedTuple):
     """The blocks of a composition on a model with its arguments.
@@ -53,10 +55,17 @@ def make_plan(
 
 
 def check_supports(kernels: Sequence[MCMCKernel], plan: Plan, latents: Latents) -> None:
-    """Raise where the support of a site moves under a kernel that cannot take it along."""
+    """Raise where a kernel cannot move on the support of one of its sites."""
     for kernel, names in zip(kernels, plan.shares, strict=True):
+        discrete = [name for name in names if latents.sites[name].is_discrete]
+        if discrete and isinstance(kernel, GRADIENT_KERNELS):
+            raise ValueError(
+                f"{type(kernel).__name__} moves continuous sites only, but {discrete} are "
+                "discrete: give them to a block with DiscreteGibbs, or mark them "
+                "infer={'enumerate': 'parallel'} to have them summed out"
+            )
         moving = sorted(plan.carried.intersection(names))
-        if moving and not isinstance(kernel, HamiltonianKernel | BarkerMH):
+        if moving and not isinstance(kernel, GRADIENT_KERNELS):
             on = sorted({other for n in moving for other in latents.sites[n].depends_on})
             raise ValueError(
                 f"the support of {moving} depends on {on}, which another block moves, and "

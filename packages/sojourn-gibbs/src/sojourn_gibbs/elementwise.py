@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 
@@ -168,8 +169,7 @@ def _along(parameter: str) -> Callable[[Any, list[Axes | None]], Axes]:
     """Rule of an operation that mixes along some axes and leaves the others where they are."""
 
     def rule(equation: Any, given: list[Axes | None]) -> Axes:
-        named = equation.params[parameter]
-        mixed = (named,) if isinstance(named, int) else tuple(named)
+        mixed = np.ravel(equation.params[parameter])  # one axis or several
         common = _common(given)
         assert common is not None
         return common.moved(lambda axis: None if axis in mixed else axis)

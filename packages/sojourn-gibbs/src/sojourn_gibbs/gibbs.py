@@ -189,11 +189,12 @@ class Gibbs(MCMCKernel):
 
     def check(self, model_args: tuple, model_kwargs: dict, init_params: Any) -> None:
         """Raise on sites, updates and values that do not fit the model; see `MCMCKernel.check`."""
+        joint, plan = self._joint(model_args, model_kwargs)
+        check_supports(self.conditional, plan, joint.latents)
 
         def judge(trace: Trace) -> None:
-            shares = share_out([sites for _, sites in self.blocks], trace)
-            values = {name: trace[name]["value"] for names in shares for name in names}
-            for kernel, names in zip(self.conditional, shares, strict=True):
+            values = {name: trace[name]["value"] for names in plan.shares for name in names}
+            for kernel, names in zip(self.conditional, plan.shares, strict=True):
                 others = {name: v for name, v in values.items() if name not in names}
                 kernel.check(Given(others, model_args, model_kwargs), {}, None)
                 if isinstance(kernel, CustomGibbs):
@@ -203,8 +204,6 @@ class Gibbs(MCMCKernel):
 
         shapes: dict[str, tuple[int, ...]] = {}
         checked_joint(self.target, model_args, model_kwargs, judge)
-        joint, plan = self._joint(model_args, model_kwargs)
-        check_supports(self.conditional, plan, joint.latents)
         if init_params is not None:
             check_given(init_params, joint.latents, {n: shapes[n] for n in plan.unconstrained})
 

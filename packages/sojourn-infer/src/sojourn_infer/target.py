@@ -164,8 +164,8 @@ def _check_latent(site: Message) -> None:
         raise ValueError(
             f"latent site {site['name']!r} is discrete ({family(site['fn'])}) and has no finite "
             "support, so it can neither be moved by a gradient nor summed out. Observe it; bound "
-            "its support (a Categorical over the values that matter), which is then summed out or "
-            "sampled by DiscreteHMCGibbs; or sample it with HMCGibbs and a gibbs_fn of your own"
+            "its support (a Categorical over the values that matter), which is then summed out; or "
+            "sample it with DiscreteHMCGibbs or MixedHMC around this kernel"
         )
     elif is_discrete(site):
         checked_support(site)
