@@ -51,8 +51,8 @@ class HMCECSState(NamedTuple):
         Acceptance probability of the last proposed subsample.
     log_likelihood_variance : Array
         Estimated variance of the estimate of the log likelihood from the last proposed subsample,
-        summed over plates. NaN where data have no terms of their own, as beside sites that are
-        summed over.
+        summed over plates. NaN before the first one, and where data have no terms of their own, as
+        beside sites that are summed over.
     """
 
     z: dict[str, jax.Array]
@@ -146,7 +146,7 @@ class HMCECS(MCMCKernel):
 
     @staticmethod
     def taylor_proxy(
-        reference_params: Mapping[str, Any], degree: int = 2, *, keep: bool | None = None
+        reference_params: Mapping[str, Any], degree: int = 2, *, keep: bool = False
     ) -> TaylorProxy:
         """Make control variates from a Taylor expansion; the function `taylor_proxy`."""
         return taylor_proxy(reference_params, degree, keep=keep)
@@ -223,7 +223,7 @@ class HMCECS(MCMCKernel):
             rng_key=rng_key,
             gibbs_state=subsample,
             accept_prob=jnp.zeros_like(hmc_state.potential_energy),
-            log_likelihood_variance=self._variance(conditions, layout, hmc_state.z),
+            log_likelihood_variance=jnp.full_like(hmc_state.potential_energy, jnp.nan),
         )
 
     def sample(

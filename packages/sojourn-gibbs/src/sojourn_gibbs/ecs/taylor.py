@@ -30,8 +30,6 @@ from sojourn_primitives import Message, Trace
 
 BATCH = 4096
 """Data whose derivatives are held at the same time while the sums over all data are computed."""
-FEW = 4
-"""Dimensions up to which the expansion of a subsample is kept rather than contracted anew."""
 
 
 class Reference(NamedTuple):
@@ -97,11 +95,11 @@ class TaylorProxy:
         Value of every latent site, in its own (constrained) space.
     degree : int
         1 or 2.
-    keep : bool or None
+    keep : bool
         Whether a state keeps the expansion of its subsample, see `taylor_proxy`.
     """
 
-    def __init__(self, reference_params: Mapping[str, Any], degree: int, keep: bool | None):
+    def __init__(self, reference_params: Mapping[str, Any], degree: int, keep: bool):
         self.reference_params = reference_params
         self.degree = degree
         self.keep = keep
@@ -156,7 +154,7 @@ class TaylorProxy:
     ) -> ProxyState:
         """Expand the terms of a subsample; None if they are contracted anew at every position."""
         flat, unravel = ravel_pytree(reference.position)
-        if not (flat.shape[0] <= FEW if self.keep is None else self.keep):
+        if not self.keep:
             return None
 
         def terms(flat: jax.Array) -> Terms:
@@ -212,7 +210,7 @@ class TaylorProxy:
 
 
 def taylor_proxy(
-    reference_params: Mapping[str, Any], degree: int = 2, *, keep: bool | None = None
+    reference_params: Mapping[str, Any], degree: int = 2, *, keep: bool = False
 ) -> TaylorProxy:
     """Control variates for `HMCECS` from a Taylor expansion about a reference.
 
@@ -228,11 +226,11 @@ def taylor_proxy(
     degree : int
         1 for gradients; 2, by default, for Hessians too, which costs more and needs far fewer data
         in a subsample.
-    keep : bool, optional
-        Whether a chain keeps the expansion of its subsample, ``(m, D, D)`` numbers that are
-        computed once for each new subsample, or applies it to a direction at each step without
-        forming it, which costs a few evaluations of the likelihood. By default it is kept for at
-        most 4 unconstrained parameters. A likelihood that is dear in few parameters wants True.
+    keep : bool
+        Whether a chain keeps the expansion of its subsample, ``(m, D, D)`` numbers that each new
+        subsample computes once, or applies it at each step to the direction from the reference,
+        which forms no matrix but evaluates the likelihood a few times more. Keep it where the
+        likelihood is dear and parameters are few.
 
     Returns
     -------
