@@ -246,13 +246,14 @@ class HMCECS(MCMCKernel):
         subsample, start = _choose(accepted, (new, there), (old, here))
         conditions = Conditions(subsample, model_args, kwargs)
         hmc_state = self.conditional_kernel.sample(start, self._inner_args(conditions), {})
+        variance = self._variance(proposed, layout, here.z)
         return HMCECSState(
             z=hmc_state.z,
             hmc_state=hmc_state,
             rng_key=state.rng_key,
             gibbs_state=subsample,
             accept_prob=accept_prob,
-            log_likelihood_variance=self._variance(proposed, layout, here.z),
+            log_likelihood_variance=variance.astype(accept_prob.dtype),
         )
 
     def refresh(self, state: HMCECSState, model_args: tuple, model_kwargs: dict) -> HMCECSState:
