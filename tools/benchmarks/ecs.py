@@ -80,7 +80,6 @@ METHODS: dict[str, tuple[int | None, int | None]] = {
     "NUTS, all rows": (None, None),
     "1000 rows, no proxy": (1000, None),
     "1000 rows, degree 1": (1000, 1),
-    "1000 rows, degree 2": (1000, 2),
     "100 rows, degree 2": (100, 2),
 }
 """Subsample size, and degree of the proxy, by the name of the row."""

@@ -287,6 +287,34 @@ def test_other_data_compile_nothing(run_on_two_plates, compilations):
     assert not compilations.settle()
 
 
+def test_sites_are_summed_out_beside_subsampling():
+    def mixture(y):
+        weight = sample("weight", dist.Beta(2.0, 3.0))
+        with plate("rows", 50, subsample_size=5):
+            batch = subsample(y, event_dim=0)
+            which = sample("which", dist.Bernoulli(weight), infer={"enumerate": "parallel"})
+            sample("y", dist.Normal(3.0 * which, 1.0), obs=batch)
+
+    kernel = HMCECS(HMC(mixture, num_steps=1))
+    kernel.check((DATA,), {}, None)
+
+    @jax.jit
+    def two_states(key):
+        state = kernel.init(key, 0, None, (DATA,), {})
+        return state, kernel.sample(state, (DATA,), {})
+
+    for state in two_states(jax.random.key(0)):
+        z, y = float(state.z["weight"]), DATA[state.gibbs_state.indices["rows"]].astype(float)
+        weight = 1 / (1 + np.exp(-z))
+        terms = np.log(
+            weight * np.exp(-0.5 * (y - 3) ** 2) + (1 - weight) * np.exp(-0.5 * y**2)
+        ) - 0.5 * np.log(2 * np.pi)
+        log_prior = np.log(12 * weight * (1 - weight) ** 2) + np.log(weight * (1 - weight))
+        expected = -log_prior - 10 * terms.sum()
+        np.testing.assert_allclose(state.hmc_state.potential_energy, expected, rtol=1e-4)
+    assert np.isnan(state.log_likelihood_variance)
+
+
 def specified(data):
     x = sample("x", dist.Normal(0, 1))
     with plate("N", data.shape[0], subsample_size=100):
