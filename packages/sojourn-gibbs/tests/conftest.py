@@ -4,6 +4,9 @@ import sys
 import threading
 from pathlib import Path
 
+import jax
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))  # `chains` lies beside the tests
 
 from sojourn_hmc import native_loops
