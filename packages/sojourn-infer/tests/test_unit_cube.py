@@ -9,7 +9,13 @@ import pytest
 from scipy.stats import qmc
 
 import sojourn_distributions as dist
-from sojourn_infer.unit_cube import cube_event_shape, cube_shapes, cube_trace, from_uniform
+from sojourn_infer.unit_cube import (
+    cube_event_shape,
+    cube_shapes,
+    cube_trace,
+    cube_values,
+    from_uniform,
+)
 from sojourn_primitives import deterministic, factor, handlers, plate, sample
 
 CORRELATED = np.array([[2.0, 0.6], [0.6, 0.5]])
@@ -164,8 +170,44 @@ def test_ends_of_the_unit_interval_give_finite_values():
 
 
 def test_sites_that_have_no_place_in_a_cube_are_named():
-    with pytest.raises(ValueError, match="latent site 'k' is discrete"):
+    with pytest.raises(ValueError, match="latent site 'k' is discrete and has no finite support"):
         cube_shapes(lambda: sample("k", dist.Poisson(3.0)), (), {})
     improper = dist.ImproperUniform(dist.constraints.positive, (), ())
     with pytest.raises(ValueError, match="latent site 'flat' has an improper prior"):
         cube_shapes(lambda: sample("flat", improper), (), {})
+
+
+def mixed(y):
+    """A discrete site for each datum, which decides its scale."""
+    rate = sample("rate", dist.Gamma(2.0, 1.0))
+    with plate("data", len(y)):
+        outlier = sample("outlier", dist.Bernoulli(0.2))
+        deterministic("spread", jnp.where(outlier, 10.0, 1.0))
+        sample("y", dist.Normal(rate, jnp.where(outlier, 10.0, 1.0)), obs=y)
+    deterministic("twice", 2 * rate)
+
+
+def test_discrete_sites_with_a_finite_support_are_summed_out():
+    y = np.array([1.0, -8.0], np.float32)
+    assert cube_shapes(mixed, (y,), {}) == {"rate": ()}
+    uniform = {"rate": jnp.float32(0.3)}
+    _, log_likelihood = cube_trace(mixed, (y,), {}, uniform)
+    rate = float(dist.Gamma(2.0, 1.0).icdf(0.3))
+    density = sum(
+        weight * np.exp(-0.5 * ((y - rate) / scale) ** 2) / scale / np.sqrt(2 * np.pi)
+        for weight, scale in ((0.8, 1.0), (0.2, 10.0))
+    )
+    np.testing.assert_allclose(float(log_likelihood), np.log(density).sum(), rtol=1e-5)
+    values = cube_values(mixed, (y,), {}, uniform)
+    # What is computed from a site that is summed out is not a number.
+    assert values.keys() == {"rate", "twice"}
+    np.testing.assert_allclose(values["twice"], 2 * rate, rtol=1e-5)
+
+
+def test_a_prior_that_depends_on_a_discrete_site_is_named():
+    def model():
+        c = sample("c", dist.Bernoulli(0.3))
+        sample("x", dist.Normal(4.0 * c, 1.0))
+
+    with pytest.raises(ValueError, match="prior of latent site 'x' depends on a discrete site"):
+        cube_trace(model, (), {}, {"x": jnp.float32(0.5)})

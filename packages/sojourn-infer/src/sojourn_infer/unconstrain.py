@@ -6,6 +6,7 @@ transform is made from the support that the site has in that very run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -74,19 +75,31 @@ def unconstrained_log_density(trace: Trace, unconstrained: dict[str, Any]) -> ja
 def reported_values(
     model: Model, args: tuple, kwargs: dict, unconstrained: dict[str, Any]
 ) -> dict[str, Any]:
-    """What a user reads of a model at unconstrained values: latent and deterministic values.
+    """What a user reads of a model at unconstrained values: latent and deterministic values."""
+    return values_to_report(
+        lambda supports: constrained_trace(model, args, kwargs, unconstrained, supports)
+    )
+
+
+def values_to_report(trace_of: Callable[[dict[str, Any] | None], Trace]) -> dict[str, Any]:
+    """Latent and deterministic values of a trace.
 
     A deterministic value that is computed from a discrete site that is summed out is not a number
     but a function of that site, and is left out.
+
+    Parameters
+    ----------
+    trace_of : Callable
+        Traces a model whose discrete sites have these supports, or None for their own.
     """
-    trace = constrained_trace(model, args, kwargs, unconstrained)
+    trace = trace_of(None)
     moved = moved_sites(trace)
     computed = {n: site for n, site in trace.items() if site["type"] == "deterministic"}
     supports = {n: site["enumeration"].support for n, site in enumerated_sites(trace).items()}
     if computed and supports:
 
         def values(supports: dict[str, Any]) -> list[Any]:
-            again = constrained_trace(model, args, kwargs, unconstrained, supports)
+            again = trace_of(supports)
             return [jnp.asarray(again[name]["value"]) for name in computed]
 
         depends_on = input_dependence(jax.make_jaxpr(values)(supports))

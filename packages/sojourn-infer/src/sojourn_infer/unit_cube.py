@@ -17,9 +17,13 @@ import numpy as np
 
 import sojourn_distributions as dist
 from sojourn_distributions import biject_to
-from sojourn_infer.density import scaled_sum, site_log_density
+from sojourn_infer.density import trace_log_density
+from sojourn_infer.enumeration.config import config_enumerate
+from sojourn_infer.enumeration.enum import enum
+from sojourn_infer.enumeration.support import family, has_finite_support, is_discrete
 from sojourn_infer.initialization import init_to_sample
-from sojourn_infer.sites import Model, abstract_trace, is_latent, latent_sites, only_latent
+from sojourn_infer.sites import Model, abstract_trace, latent_sites, moved_sites, only_moved
+from sojourn_infer.unconstrain import values_to_report
 from sojourn_primitives import Message, Trace, handlers
 
 Shape = tuple[int, ...]
@@ -102,32 +106,44 @@ def from_uniform(fn: Any, uniform: Any) -> Prior:
 
 
 def cube_shapes(model: Model, args: tuple, kwargs: dict) -> dict[str, Shape]:
-    """Shapes of the uniform numbers for every latent site of a model; nothing compiles.
+    """Shapes of the uniform numbers for every continuous latent site; nothing compiles.
 
     Raises
     ------
     ValueError
-        If a latent site is discrete, or has no normalised prior.
+        If a latent site is discrete without a finite support, or has no normalised prior.
     """
     shapes: dict[str, Shape] = {}
 
     def judge(trace: Trace) -> None:
-        for name, site in latent_sites(trace).items():
-            fn = site["fn"]
-            _check(name, fn)
-            event_ndim = len(fn.event_shape)
-            batch = np.shape(site["value"])
-            batch = batch[: len(batch) - event_ndim]
-            shapes[name] = batch + cube_event_shape(fn)
+        for site in latent_sites(trace).values():
+            _check(site)
+        for name, site in moved_sites(trace).items():
+            shape = np.shape(site["value"])
+            batch = shape[: len(shape) - len(site["fn"].event_shape)]
+            shapes[name] = batch + cube_event_shape(site["fn"])
 
-    abstract_trace(model, args, kwargs, init_to_sample, judge)
+    abstract_trace(config_enumerate(model), args, kwargs, init_to_sample, judge)
     return shapes
 
 
 def cube_trace(
-    model: Model, args: tuple, kwargs: dict, uniform: dict[str, jax.Array]
+    model: Model,
+    args: tuple,
+    kwargs: dict,
+    uniform: dict[str, jax.Array],
+    supports: dict[str, Any] | None = None,
 ) -> tuple[Trace, jax.Array]:
-    """Trace a model at latent values drawn with uniform numbers.
+    """Trace a model at latent values drawn with uniform numbers; discrete sites are summed out.
+
+    Parameters
+    ----------
+    model, args, kwargs
+        The model and its arguments.
+    uniform : dict
+        The uniform numbers, of the shapes of `cube_shapes`.
+    supports : dict, optional
+        As for `constrained_trace`.
 
     Returns
     -------
@@ -135,6 +151,11 @@ def cube_trace(
         The trace, and the log likelihood: the log joint density over the log density of how the
         latent values were drawn, a scalar. A latent site that handlers scale counts by its scale;
         elements that they mask are drawn from their law and do not count.
+
+    Raises
+    ------
+    ValueError
+        If the prior of a continuous site depends on a discrete one.
     """
     log_ratios: dict[str, Any] = {}
 
@@ -142,27 +163,33 @@ def cube_trace(
         name = site["name"]
         assert name is not None
         numbers = uniform[name]
+        _check_one_prior(site, numbers)
         limits = jnp.finfo(numbers.dtype)
         drawn = from_uniform(site["fn"], jnp.clip(numbers, limits.tiny, 1 - limits.epsneg))
         log_ratios[name] = drawn.log_ratio
         return drawn.value
 
     # Values inside, seed outside: sites that have a value take no key.
-    valued = handlers.substitute(model, substitute_fn=only_latent(value))
-    trace = handlers.trace(handlers.seed(valued, rng_seed=0)).get_trace(*args, **kwargs)
-    terms = []
-    for name, site in trace.items():
-        if site["type"] != "sample":
-            continue
-        if not is_latent(site):
-            terms.append(site_log_density(site))
-            continue
-        terms.append(jnp.sum(log_ratios[name]))
-        if site["scale"] is not None:
-            excess = site.copy()
-            excess["scale"] = site["scale"] - 1
-            terms.append(scaled_sum(excess, site["fn"].log_prob(site["value"])))
-    return trace, sum(terms, start=jnp.zeros(()))
+    valued = handlers.substitute(config_enumerate(model), substitute_fn=only_moved(value))
+    enumerated = enum(handlers.seed(valued, rng_seed=0), supports=supports)
+    trace = handlers.trace(enumerated).get_trace(*args, **kwargs)
+    # A prior that a value was drawn from counts no more; what a scale adds to it does.
+    rest = trace.copy()
+    for name, site in moved_sites(trace).items():
+        if site["scale"] is None:
+            del rest[name]
+        else:
+            rest[name] = site.copy()
+            rest[name]["scale"] = site["scale"] - 1
+    ratios = [jnp.sum(log_ratio) for log_ratio in log_ratios.values()]
+    return trace, sum(ratios, start=trace_log_density(rest))
+
+
+def cube_values(
+    model: Model, args: tuple, kwargs: dict, uniform: dict[str, jax.Array]
+) -> dict[str, Any]:
+    """What a user reads of a model at latent values drawn with uniform numbers."""
+    return values_to_report(lambda supports: cube_trace(model, args, kwargs, uniform, supports)[0])
 
 
 def _only_wraps(fn: Any) -> bool:
@@ -211,17 +238,27 @@ def _sum_to(terms: jax.Array, ndim: int) -> jax.Array:
     return jnp.sum(terms, axis=tuple(range(ndim, np.ndim(terms))))
 
 
-def _check(name: str, fn: Any) -> None:
-    if fn.support.is_discrete:
+def _check(site: Message) -> None:
+    name, fn = site["name"], site["fn"]
+    if is_discrete(site) and not has_finite_support(site):
         raise ValueError(
-            f"latent site {name!r} is discrete: the unit cube maps to continuous variables only. "
-            "Observe it, or sum it out of the model with logsumexp over its values and factor"
+            f"latent site {name!r} is discrete and has no finite support: it can neither be summed "
+            "out nor be drawn by a continuous map. Observe it, or bound its support (a Categorical "
+            "over the values that matter)"
         )
-    base = fn
-    while hasattr(base, "base_dist"):
-        base = base.base_dist
-    if isinstance(base, dist.ImproperUniform):
+    if family(fn) == "ImproperUniform":
         raise ValueError(
             f"latent site {name!r} has an improper prior, with which there is no evidence: give it "
             "a distribution that can be normalised"
+        )
+
+
+def _check_one_prior(site: Message, numbers: jax.Array) -> None:
+    fn = site["fn"]
+    batch = numbers.shape[: numbers.ndim - len(cube_event_shape(fn))]
+    if np.broadcast_shapes(batch, tuple(fn.batch_shape)) != batch:
+        raise ValueError(
+            f"the prior of latent site {site['name']!r} depends on a discrete site that is summed "
+            f"out (batch shape {tuple(fn.batch_shape)} in place of {batch}), so that no single law "
+            "can be drawn from: write the mixture as its prior (MixtureSameFamily)"
         )

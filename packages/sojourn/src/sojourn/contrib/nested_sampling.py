@@ -18,8 +18,8 @@ import numpy as np
 
 from sojourn.extras import needs
 from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, Structure, freeze, split
-from sojourn_infer.sites import Model, is_latent
-from sojourn_infer.unit_cube import Shape, cube_shapes, cube_trace
+from sojourn_infer.sites import Model
+from sojourn_infer.unit_cube import Shape, cube_shapes, cube_trace, cube_values
 
 # jaxns computes in double precision and asks for it where it is imported: here that holds inside of
 # these blocks, and the precision of the process stays what it is.
@@ -61,22 +61,23 @@ class Cube(NamedTuple):
         """Number of dimensions."""
         return sum(int(np.prod(shape)) for _, shape in self.shapes)
 
-    def trace(self, uniform: jax.Array, data: tuple) -> tuple[dict, jax.Array]:
-        """Values that a user reads, and the log likelihood, at a point ``(size,)`` of the cube."""
+    def log_likelihood(self, uniform: jax.Array, data: tuple) -> jax.Array:
+        """Log likelihood at a point ``(size,)`` of the cube."""
+        args, kwargs = self.structure.bind(data)
+        return cube_trace(self.model, args, kwargs, self._by_site(uniform))[1]
+
+    def values(self, uniform: jax.Array, data: tuple) -> dict[str, Any]:
+        """Values that a user reads, at a point ``(size,)`` of the cube."""
+        args, kwargs = self.structure.bind(data)
+        return cube_values(self.model, args, kwargs, self._by_site(uniform))
+
+    def _by_site(self, uniform: jax.Array) -> dict[str, jax.Array]:
         sizes = [int(np.prod(shape)) for _, shape in self.shapes]
         parts = jnp.split(uniform, np.cumsum(sizes)[:-1])
-        numbers = {
+        return {
             name: part.reshape(shape)
             for (name, shape), part in zip(self.shapes, parts, strict=True)
         }
-        args, kwargs = self.structure.bind(data)
-        trace, log_likelihood = cube_trace(self.model, args, kwargs, numbers)
-        reported = {
-            name: site["value"]
-            for name, site in trace.items()
-            if is_latent(site) or site["type"] == "deterministic"
-        }
-        return reported, log_likelihood
 
 
 class Diagnostics(NamedTuple):
@@ -113,7 +114,8 @@ class NestedSampler:
     Parameters
     ----------
     model : Callable
-        A model whose latent sites are continuous, with priors that can be normalised.
+        A model with continuous latent sites, whose priors can be normalised. Discrete ones with a
+        finite support are summed out.
     constructor_kwargs : dict, optional
         Settings of ``jaxns.core.NestedSampler``, such as ``root_allocation_degree`` (or by its
         older name ``num_live_points``: 30 a dimension by default), ``max_samples`` and ``verbose``.
@@ -128,7 +130,7 @@ class NestedSampler:
     TypeError
         If jaxns has no setting of a name.
     ValueError
-        In `run`, if a latent site is discrete or has an improper prior.
+        In `run`, if a latent site has an improper prior, or is discrete without a finite support.
 
     Notes
     -----
@@ -187,12 +189,12 @@ class NestedSampler:
         """
         shapes = tuple(cube_shapes(self.model, args, kwargs).items())
         if sum(int(np.prod(shape)) for _, shape in shapes) == 0:
-            raise ValueError("the model has no latent site: there is nothing to sample")
+            raise ValueError("the model has no continuous latent site: there is nothing to sample")
         key = jax.random.bits(rng_key, (2,), jnp.uint32)
         with jax.enable_x64(True):
             try:
                 cube, data = self._cube(split((args, kwargs)), shapes)
-                jax.eval_shape(cube.trace, jnp.zeros(cube.size), data)
+                jax.eval_shape(cube.log_likelihood, jnp.zeros(cube.size), data)
             except CONCRETE_VALUE_ERRORS:
                 cube, data = self._cube(freeze((args, kwargs)), shapes)
             results = self._sample(cube, np.asarray(key), data)
@@ -312,14 +314,14 @@ def _engine_model(cube: Cube) -> Any:
     def log_likelihood(data: tuple) -> jax.Array:
         corners = jnp.zeros(cube.size), jnp.ones(cube.size)
         uniform = Prior(Uniform(*corners), name="cube").realise()
-        return cube.trace(uniform, data)[1].astype(jnp.float64)
+        return cube.log_likelihood(uniform, data).astype(jnp.float64)
 
     return EngineModel(log_likelihood)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _values_of_block(cube: Cube, uniform: jax.Array, data: tuple) -> dict[str, jax.Array]:
-    return jax.vmap(lambda point: cube.trace(point, data)[0])(uniform)
+    return jax.vmap(lambda point: cube.values(point, data))(uniform)
 
 
 def _values_of(cube: Cube, uniform: np.ndarray, data: tuple) -> dict[str, np.ndarray]:
