@@ -323,6 +323,9 @@ def test_a_carry_that_reaches_back_too_far_is_refused():
         )
     with pytest.raises(ValueError, match=r"'z' of 2 steps before, but history=1"):
         log_density(lambda: scan(sums, 0, None, length=4), (), {}, {})
+    grows = lambda c, x: (jnp.concatenate([c, c]), sums(0, x)[0])  # noqa: E731
+    with pytest.raises(TypeError, match="other shapes or types after each step"):
+        enum(lambda: scan(grows, jnp.zeros(1), None, length=9), -1)()
 
 
 def test_capture_recapture():
@@ -405,6 +408,27 @@ def test_sequences_of_different_lengths_with_states_before_and_after_the_scan():
         return logsumexp(jnp.stack(per_regime))
 
     agree(model, by_hand, HMM)
+
+
+def test_states_with_a_single_value_and_scans_that_follow_each_other():
+    """The second scan goes on from the last state of the first."""
+    y = RNG.normal(size=6)
+
+    def model(p):
+        def step(carry, y):
+            z, only = carry
+            z = sample("z", dist.Categorical(p["transition"][z]), infer=SUM)
+            only = sample("only", dist.Categorical(jnp.ones((1, 1))[only]), infer=SUM)
+            sample("y", dist.Normal(p["loc"][z] + only, 1.0), obs=y)
+            return (z, only), None
+
+        z0 = sample("z0", dist.Categorical(p["initial"]), infer=SUM)
+        sample("y0", dist.Normal(p["loc"][z0], 1.0), obs=y[0])
+        carry, _ = scan(step, (z0, 0), y[1:3])
+        with handlers.scope(prefix="later"):
+            scan(step, carry, y[3:])
+
+    agree(model, hmm_by_hand(y), HMM)
 
 
 def test_two_coupled_chains_with_a_carry_of_data():

@@ -128,8 +128,11 @@ def eliminate_chain(
     starts = [_rename(f, names) for f in pool if names.keys() & set(f.variables)]
     pool = [f for f in pool if not names.keys() & set(f.variables)] + outside
     history: list[Elimination | ChainElimination] = [*record]
-    for sites in _connected_sites(chain.state, [*links, *starts]):
-        part = chain._replace(state=tuple(v for v in chain.state if v.site in sites))
+    # A site with one value only is no variable of any factor.
+    varying = {site for factor in [*links, *starts] for site in _sites(factor)}
+    state = [v for v in chain.state if v.site in varying]
+    for sites in _connected_sites(state, [*links, *starts]):
+        part = chain._replace(state=tuple(v for v in state if v.site in sites))
         own = [f for f in links if _sites(f) & sites]
         entry = [f for f in starts if _sites(f) & sites]
         _check_plates(part, [*own, *entry], plates_of)

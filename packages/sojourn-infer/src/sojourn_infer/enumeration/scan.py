@@ -164,6 +164,7 @@ class ScanOfSteps:
             carry = self._shift(carry, copies)
             ys.append(y)
             first += 1
+            self._check_settles(first, carry)
         if first < self._length:
             carry, rest = self._rest(program, carry, copies, order[first:], sites)
             ys = [jax.tree.map(lambda a: a[None], y) for y in ys] + [rest]
@@ -271,6 +272,15 @@ class ScanOfSteps:
             a.shape == b.shape and a.dtype == b.dtype for a, b in zip(before, after, strict=True)
         )
         return same and outgoing == copies
+
+    def _check_settles(self, steps: int, carry: Any) -> None:
+        """Raise where the carry still changes after as many steps as states reach back."""
+        if steps > self._history + 2:
+            shapes = jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", carry)
+            raise TypeError(
+                f"scan: the carry has other shapes or types after each step, now {shapes}. Return "
+                "it from the function as it came in; give init the types that steps return."
+            )
 
     def _shift(self, carry: Any, copies: list[Copies]) -> Any:
         """Move the dims of copies to those of copies that are one step older."""
