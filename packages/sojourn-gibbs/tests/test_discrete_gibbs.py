@@ -70,7 +70,7 @@ def model():
 
 @pytest.fixture(scope="module", params=SETTINGS, ids=NAMES)
 def draws(request):
-    return draws_of(DiscreteGibbs(model, **request.param), burn=60, draws=60)
+    return draws_of(DiscreteGibbs(model, **request.param), burn=30, draws=40)
 
 
 def test_supports_need_not_start_at_zero(draws):

@@ -13,9 +13,10 @@ from sojourn_gibbs import (
     DiscreteHMCGibbs,
     Gibbs,
     HMCGibbs,
+    MixedHMC,
     discrete_latent_sites,
 )
-from sojourn_infer import HMC, NUTS, BarkerMH
+from sojourn_infer import HMC, MCMC, NUTS, BarkerMH
 from sojourn_primitives import plate, sample
 
 PROBS, LOCS = np.array([0.2, 0.3, 0.5]), np.array([-1.0, 0.0, 1.5])
@@ -46,7 +47,7 @@ def draw_x(rng_key, gibbs_sites, hmc_sites):
 )
 def test_the_example_of_the_specification(inner):
     kernel = HMCGibbs(inner, gibbs_fn=draw_x, gibbs_sites=["x"])
-    draws = draws_of(kernel, burn=100, draws=100)
+    draws = draws_of(kernel, burn=60, draws=60)
     # Both have the prior variance 4 and sum to what is observed with noise of variance 1.
     for name in ("x", "y"):
         assert_mean(draws[name], 4 / 9)
@@ -81,7 +82,7 @@ def test_several_blocks_of_every_kind():
             (HMC(three_kinds, step_size=0.4, num_steps=3, **QUIET), None),
         ]
     )
-    draws = draws_of(kernel, burn=60, draws=60, read=values)
+    draws = draws_of(kernel, burn=40, draws=40, read=values)
     # Given c, x + y is normal with variance 0.25 + 4, observed with noise of variance 1.
     weights = normalized(np.log(PROBS) - 0.5 * (1.0 - LOCS) ** 2 / 5.25)
     assert_frequencies(draws["c"], [0, 1, 2], weights)
@@ -89,6 +90,42 @@ def test_several_blocks_of_every_kind():
     assert_mean(draws["y"], weights @ (4 / 5.25 * (1.0 - LOCS)))
     assert_mean(draws["w"], 6 / 2)
     assert_mean(draws["w"] ** 2, 6 * 7 / 4)
+
+
+def partly_summed_out():
+    c = sample("c", dist.Categorical(PROBS), infer={"enumerate": "parallel"})
+    with plate("pairs", 2):
+        k = sample("k", dist.DiscreteUniform(1, 2))
+        d = sample("d", dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+        sample("pair", dist.Normal(k + d, 1.0), obs=np.array([1.2, 3.0]))
+    x = sample("x", dist.Normal(jnp.asarray(LOCS)[c] + 0.5 * k.sum(-1), 0.5))
+    sample("obs", dist.Normal(x, 1.0), obs=1.0)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        DiscreteHMCGibbs(HMC(partly_summed_out, step_size=0.5, num_steps=3, **QUIET)),
+        pytest.param(
+            MixedHMC(HMC(partly_summed_out, step_size=0.5, num_steps=3, **QUIET)),
+            marks=pytest.mark.statistics,
+        ),
+    ],
+    ids=["Gibbs", "mixed"],
+)
+def test_some_discrete_sites_are_summed_out(kernel):
+    draws = draws_of(kernel, burn=40, draws=60)
+    assert sorted(draws) == ["k", "x"]
+    c, first, second = np.meshgrid([0, 1, 2], [1, 2], [1, 2], indexing="ij")
+    mean = LOCS[c] + 0.5 * (first + second)
+    density = np.log(PROBS)[c] - 0.5 * (1.0 - mean) ** 2 / 1.25
+    for k, y in ((first, 1.2), (second, 3.0)):
+        faulty, sound = np.exp(-0.5 * (y - k - 1) ** 2), np.exp(-0.5 * (y - k) ** 2)
+        density = density + np.log(0.3 * faulty + 0.7 * sound)
+    joint = normalized(density)
+    assert_mean(draws["k"][..., 0], (joint * first).sum())
+    assert_mean(draws["k"][..., 1], (joint * second).sum())
+    assert_mean(draws["x"], (joint * (mean + 0.2 * (1.0 - mean))).sum())
 
 
 def moving_support():
@@ -114,7 +151,7 @@ def test_supports_that_other_blocks_move():
             (HMC(moving_support, step_size=0.9, num_steps=2, **QUIET), None),
         ]
     )
-    draws = draws_of(kernel, burn=100, draws=100, read=values)
+    draws = draws_of(kernel, burn=60, draws=60, read=values)
     assert_mean(draws["y"], 3.0)
     assert_mean(draws["x"], 1.5)
     assert_mean(draws["x"] ** 2, 12 / 3)
@@ -194,3 +231,27 @@ def test_joint_distribution_of_discrete_hmc_gibbs():
     assert_mean(draws["weight"] ** 2, 2 * 3 / (5 * 6))
     assert_mean(draws["label"].sum(2), 4 * 0.4)
     assert_mean(draws["label"].sum(2) * draws["weight"], 4 * 2 * 3 / (5 * 6))
+
+
+def clusters(probs, locs):
+    c = sample("c", dist.Categorical(probs))
+    sample("x", dist.Normal(locs[c], 0.5))
+
+
+@pytest.mark.statistics
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        DiscreteHMCGibbs(NUTS(clusters), modified=True),
+        MixedHMC(HMC(clusters, trajectory_length=1.2), num_discrete_updates=20),
+    ],
+    ids=["DiscreteHMCGibbs", "MixedHMC"],
+)
+def test_the_mixtures_of_the_specification(kernel):
+    probs, locs = jnp.array([0.15, 0.3, 0.3, 0.25]), jnp.array([-2, 0, 2, 4])
+    mcmc = MCMC(kernel, num_warmup=1000, num_samples=100_000, progress_bar=False)
+    mcmc.run(jax.random.PRNGKey(0), probs, locs)
+    samples = mcmc.get_samples()
+    assert "x" in samples and "c" in samples
+    assert abs(jnp.mean(samples["x"]) - 1.3) < 0.1
+    assert abs(jnp.var(samples["x"]) - 4.36) < 0.5
