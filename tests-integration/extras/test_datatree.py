@@ -198,6 +198,28 @@ def test_what_does_not_fit_is_named(mcmc):
         mcmc.to_datatree(coords={"school": SCHOOLS[:3]})
     with pytest.raises(ValueError, match=r"dims\['mu'\] names 1 axes"):
         mcmc.to_datatree(dims={"mu": ["school"]})
-    fresh = MCMC(NUTS(model), num_warmup=1, num_samples=1)
+    fresh = MCMC(NUTS(model), num_warmup=1, num_samples=1, progress_bar=False)
     with pytest.raises(RuntimeError, match="call run"):
         fresh.to_datatree()
+
+
+def test_a_warmup_alone_and_a_traced_run(mcmc, on_a_potential):
+    kernel = on_a_potential.sampler
+    alone = MCMC(kernel, num_warmup=5, num_samples=8, progress_bar=False)
+    alone.warmup(jax.random.key(0), init_params=jnp.zeros(3), collect_warmup=True)
+    tree = alone.to_datatree()
+    assert {group.strip("/") for group in tree.groups} == {
+        "",
+        "warmup_posterior",
+        "warmup_sample_stats",
+    }
+    with pytest.raises(ValueError, match="needs draws of the posterior"):
+        alone.to_datatree(posterior_predictive={"y": np.zeros(8)})
+
+    def traced(key):
+        run = MCMC(kernel, num_warmup=0, num_samples=2, progress_bar=False)
+        run.run(key, init_params=jnp.zeros(3))
+        run.to_datatree()
+
+    with pytest.raises(RuntimeError, match="while the run is traced"):
+        jax.jit(traced)(jax.random.key(0))

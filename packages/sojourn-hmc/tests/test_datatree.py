@@ -45,6 +45,10 @@ def test_statistics_have_the_names_of_arviz():
         "mean_accept_prob",
         "z_grad.x",
     }
+    inside = statistics(
+        HMC(potential_fn=lambda z: z**2), {"hmc_state.potential_energy": np.ones(2)}
+    )
+    np.testing.assert_array_equal(inside["lp"], -np.ones(2))
     # A trajectory of a fixed number of steps is no tree.
     assert "tree_depth" not in statistics(HMC(potential_fn=lambda z: z**2), fields)
 

@@ -68,6 +68,11 @@ def to_datatree(
 ) -> Any:
     """Convert draws; `MCMC.to_datatree` describes the parameters."""
     base = _arviz_base()
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(drawn.results)):
+        raise RuntimeError(
+            "there are no numbers to convert while the run is traced: return get_samples() from "
+            "the traced function"
+        )
     known = describe(drawn.kernel, drawn.args, drawn.kwargs)
     groups: dict[str, dict[str, np.ndarray]] = {}
     for prefix, results in (("", drawn.results), ("warmup_", drawn.warmup)):
@@ -134,7 +139,9 @@ def statistics(kernel: MCMCKernel, fields: Mapping[str, Any]) -> dict[str, np.nd
     ``lp`` is the log density, so that it has the opposite sign of ``potential_energy``. A tree of
     NUTS that made ``n`` leapfrog steps was doubled ``floor(log2 n) + 1`` times.
     """
-    named = by_name({STATISTICS.get(name, name): value for name, value in fields.items()})
+    # Compositions keep the state of HMC among their own.
+    named = by_name({name.removeprefix("hmc_state."): value for name, value in fields.items()})
+    named = {STATISTICS.get(name, name): value for name, value in named.items()}
     if "potential_energy" in named:
         named["lp"] = -named.pop("potential_energy")
     if hasattr(kernel, "max_tree_depth") and "n_steps" in named:
@@ -167,9 +174,14 @@ def _log_likelihood(known: Variables, results: Results) -> dict[str, np.ndarray]
 
 def _as_drawn(group: str, given: Values, results: Results) -> dict[str, np.ndarray]:
     """Values for every draw, in chains."""
-    shape = np.shape(jax.tree.leaves(results.samples)[0])[:2]
-    values = {}
-    for name, value in _not_empty(given).items():
+    if results.samples is None:
+        raise ValueError(f"{group} needs draws of the posterior to stand beside: call run() first")
+    drawn = jax.tree.leaves((results.samples, results.extra_fields, results.hidden_fields))
+    values = _not_empty(given)
+    if not drawn:
+        return values
+    shape = np.shape(drawn[0])[:2]
+    for name, value in values.items():
         array = value
         if array.shape[:1] == (shape[0] * shape[1],) and array.shape[:2] != shape:
             array = array.reshape(*shape, *array.shape[1:])

@@ -307,7 +307,7 @@ class NestedSampler:
             raise RuntimeError("there are no samples yet: call run() first")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _engine_model(cube: Cube) -> Any:
     """The model as jaxns wants it; one object for each cube, so that programs are found again."""
 

@@ -207,6 +207,8 @@ class TFPKernel(TargetKernel):
     def check_start(self, state: TFPKernelState, model_args: tuple, model_kwargs: dict) -> None:
         """Raise if the potential, or its gradient if TFP uses it, is not finite at the start."""
         results = _innermost(state.kernel_results)
+        if not hasattr(results, "target_log_prob"):
+            return  # a kernel that is not TFP's own
         energy = -np.asarray(results.target_log_prob).flat[0]
         gradients = getattr(results, "grads_target_log_prob", None)
         if not finite_start(energy, gradients):
