@@ -80,7 +80,7 @@ def scan(
     TypeError
         A distribution inside is no JAX pytree.
     NotImplementedError
-        A `param` or `mutable` inside, a ``sample_shape``, or a value with enumerated dims.
+        A `param` or `mutable` inside, or a ``sample_shape``.
 
     Notes
     -----
