@@ -2,8 +2,8 @@
 
 What a display, small chunks, checkpoints and a store cost on a run of about a second; the memory of
 a long run, beside NumPyro's; and what a fresh process gains from compiled programs on disk.
-Variants take turns in one process, and a ratio is that of the quickest runs, which other work on
-the machine disturbs least.
+Variants take turns in one process. What they cost is counted in seconds of the processor, of all
+threads together, in the cheapest of some runs: other work on the machine disturbs that least.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def make_run() -> Callable[..., Any]:
 
 
 def overheads(repeats: int) -> dict[str, float]:
-    """Seconds of the quickest of ``repeats`` runs, of each variant."""
+    """Processor seconds of the cheapest of ``repeats`` runs, of each variant."""
     from sojourn.infer.mcmc import NumpyStore
 
     run = make_run()
     run()
-    quickest: dict[str, float] = {}
+    cheapest: dict[str, float] = {}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             variants: dict[str, dict[str, Any]] = {
@@ -85,11 +85,11 @@ def overheads(repeats: int) -> dict[str, float]:
             }
             for name, options in variants.items():
                 with contextlib.redirect_stderr(Terminal()):
-                    begin = time.perf_counter()
+                    begin = time.process_time()
                     run(**options)
-                    seconds = time.perf_counter() - begin
-                quickest[name] = min(seconds, quickest.get(name, seconds))
-    return quickest
+                    seconds = time.process_time() - begin
+                cheapest[name] = min(seconds, cheapest.get(name, seconds))
+    return cheapest
 
 
 def checkpoint(num_samples: int) -> dict[str, float]:
@@ -192,7 +192,7 @@ def table(repeats: int) -> str:
         "store": "draws to a NumpyStore",
     }
     for name, title in titles.items():
-        row(title, cost[name], cost["plain"], "s", "without, ")
+        row(title, cost[name], cost["plain"], "CPU s", "without, ")
     short, long = (measure("checkpoint", n)["ms"] for n in (20_000, 400_000))
     row("a checkpoint of 1000 draws after 400,000", long, short, "ms", "after 20,000, ")
     theirs = measure("memory", "numpyro")
@@ -223,7 +223,7 @@ def main() -> None:
         }
         print(json.dumps(kinds[name]()))
         return
-    text = f"`nox -s benchmarks -- driver`, the quickest of {options.repeats}:\n\n"
+    text = f"`nox -s benchmarks -- driver`, the cheapest of {options.repeats}:\n\n"
     lines = table(options.repeats)
     if options.write:
         write(options.write, "driver", f"{text}{lines}\n")

@@ -90,6 +90,13 @@ def test_a_run_goes_on_in_another_object(method, phase, reference, tmp_path):
     assert_same(everything(run(make(chain_method=method), tmp_path)), reference[method])
 
 
+def test_chains_at_their_own_pace_go_on(tmp_path):
+    own_pace = {"chain_method": "vectorized", "lock_step": False}
+    broken_off(make(progress_rate=20, **own_pace), tmp_path, "warmup", 1)
+    broken_off(make(progress_rate=20, **own_pace), tmp_path, "sample", 1)
+    assert_same(everything(run(make(**own_pace), tmp_path)), everything(run(make(**own_pace))))
+
+
 def test_many_breaks_in_a_row(reference, tmp_path):
     for phase, chunks in [("warmup", 2), ("warmup", 3), ("sample", 0), ("sample", 2)]:
         broken_off(make(progress_rate=7), tmp_path, phase, chunks)

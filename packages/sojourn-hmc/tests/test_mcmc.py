@@ -306,10 +306,36 @@ def test_a_broken_run_keeps_the_draws_that_every_chain_has_made(method, error):
     np.testing.assert_array_equal(mcmc.get_samples(group_by_chain=True)["x"], whole)
 
 
+def test_a_view_of_a_run_can_be_read_only():
+    seen = []
+
+    def look(view):
+        assert view.num_chains == 3 and view.num_transitions in (100, 150)
+        assert view.transitions.max() <= view.num_transitions
+        if view.num_draws:
+            with pytest.raises(ValueError, match="read-only"):
+                view.draws()["x"][:] = 0
+            assert view.extra_fields()["diverging"].shape == (3, view.num_draws)
+            samples = view.samples()["x"]
+            assert view.states().i.shape == (3,) and view.states().i.min() >= 100
+            seen.append(np.array(samples))
+
+    whole = draws(make(progress_rate=25), callback=look)
+    assert len(seen) > 3
+    for samples in seen:
+        np.testing.assert_array_equal(samples, whole[:, : samples.shape[1]])
+
+
 def test_pickling_leaves_programs_behind():
     mcmc = make(2)
     expected = draws(mcmc)
     copy = pickle.loads(pickle.dumps(mcmc))
+    assert copy.is_complete and copy.last_state.i.tolist() == [250, 250]
+    with pytest.raises(RuntimeError, match="no run to go on with"):
+        copy.resume()
+    with pytest.raises(RuntimeError, match="the run is complete"):
+        mcmc.resume()
+    assert pickle.loads(pickle.dumps(make(2))).last_state is None  # before a run
     np.testing.assert_array_equal(copy.get_samples(group_by_chain=True)["x"], expected)
     assert mcmc.sampler.programs and not copy.sampler.programs
     np.testing.assert_array_equal(draws(copy), expected)

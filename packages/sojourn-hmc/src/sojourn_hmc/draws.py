@@ -59,8 +59,17 @@ class Memory:
             field[list(chains), first : first + values.shape[1]] = values
 
     def first(self, num_draws: int) -> Any:
-        """The fields of the first ``num_draws`` draws of every chain, ``(chains, draws, ...)``."""
-        return jax.tree.map(lambda field: field[:, :num_draws], self._fields)
+        """The fields of the first ``num_draws`` draws of every chain, ``(chains, draws, ...)``.
+
+        They can be read only: the run goes on to write beside them.
+        """
+
+        def look(field: np.ndarray) -> np.ndarray:
+            view = field[:, :num_draws]
+            view.flags.writeable = False
+            return view
+
+        return jax.tree.map(look, self._fields)
 
 
 def by_chain(rows: jax.Array, num_chains: int, count: int, batched: bool) -> np.ndarray:
