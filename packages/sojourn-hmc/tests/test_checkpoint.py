@@ -301,9 +301,10 @@ def make(method):
 class Gone(Exception):
     pass
 
-for method in ("parallel", jax.vmap):
+mesh = jax.sharding.Mesh(np.array(jax.devices()), ("chains",))
+for name, method in (("mesh", mesh), ("vmap", jax.vmap)):
     for phase in ("warmup", "sample"):
-        path = f"{sys.argv[1]}/{method}{phase}"
+        path = f"{sys.argv[1]}/{name}-{phase}"
         left = iter(range(1))
         def callback(view):
             if view.phase == phase and next(left, None) is None:
@@ -324,7 +325,7 @@ def test_chains_on_several_devices_go_on(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert len(lines) == 4 and "mesh of 2 cpu devices" in lines[0]
+    assert len(lines) == 4 and "on a mesh of 2" in lines[0]
 
 
 CHILD = """

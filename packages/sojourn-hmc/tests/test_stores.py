@@ -203,6 +203,24 @@ def test_a_disk_that_fills_up_loses_no_draw(tmp_path, reference, monkeypatch):
     assert_same(everything(mcmc), reference)
 
 
+def test_a_disk_that_is_full_at_the_end_loses_no_draw(tmp_path, reference, monkeypatch):
+    """All draws are made when the last of them cannot be written."""
+    store = NumpyStore(tmp_path)
+
+    def fails(*arguments):
+        raise OSError(28, "No space left on device")
+
+    mcmc = make()
+    monkeypatch.setattr(store, "write", fails)
+    with pytest.warns(SamplingWarning), pytest.raises(OSError, match="No space"):
+        run(mcmc, store=store)
+    assert not mcmc.is_complete
+    monkeypatch.undo()
+    mcmc.resume()
+    assert mcmc.is_complete
+    assert_same(everything(mcmc), reference)
+
+
 def test_zarr_that_is_missing(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r"pip install 'sojourn-hmc\[zarr\]'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import jax
@@ -10,6 +11,13 @@ import numpy as np
 
 from sojourn_hmc.chain import chain_key, is_key, is_key_batch, same_key, with_keys
 from sojourn_hmc.lane import map_on_host
+
+
+def check_integers(**limits: tuple[Any, int]) -> None:
+    """Raise a ValueError on a number that is no integer, or less than its least value."""
+    for name, (value, least) in limits.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
 def check_keys(rng_key: Any, num_chains: int) -> jax.Array:

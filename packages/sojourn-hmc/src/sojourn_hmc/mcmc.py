@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -19,8 +18,8 @@ from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import present
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.fields import Fields, choose_fields
-from sojourn_hmc.given import check_keys, one_start, position_of
-from sojourn_hmc.inline import Recipe, is_traced, run_inline
+from sojourn_hmc.given import check_integers, check_keys, one_start, position_of
+from sojourn_hmc.inline import is_traced
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane import map_on_host
 from sojourn_hmc.placement import METHODS, Placement, Transform
@@ -30,6 +29,7 @@ from sojourn_hmc.progress import display
 from sojourn_hmc.results import Results, problems, results
 from sojourn_hmc.run import Run
 from sojourn_hmc.stores import DrawStore
+from sojourn_hmc.traced import trace
 from sojourn_hmc.view import RunView
 
 PyTree = Any
@@ -128,16 +128,13 @@ class MCMC:
                 f"sampler must be a kernel such as NUTS(model), got {sampler!r}; a kernel of your "
                 "own derives from MCMCKernel"
             )
-        limits: dict[str, tuple[Any, int]] = {
-            "num_warmup": (num_warmup, 0),
-            "num_samples": (num_samples, 1),
-            "num_chains": (num_chains, 1),
-            "thinning": (thinning, 1),
-            "progress_rate": (1 if progress_rate is None else progress_rate, 1),
-        }
-        for name, (value, least) in limits.items():
-            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+        check_integers(
+            num_warmup=(num_warmup, 0),
+            num_samples=(num_samples, 1),
+            num_chains=(num_chains, 1),
+            thinning=(thinning, 1),
+            progress_rate=(1 if progress_rate is None else progress_rate, 1),
+        )
         if thinning > num_samples:
             raise ValueError(
                 f"thinning={thinning} keeps none of num_samples={num_samples} draws: "
@@ -268,7 +265,7 @@ class MCMC:
                 "there is no run to go on with: call run() first. A run of another process goes "
                 "on from its checkpoint only"
             )
-        if self._run.is_complete:
+        if self._run.is_complete and self.ended_by is None:
             raise RuntimeError(
                 "the run is complete: for more draws set post_warmup_state = last_state and call "
                 "run() again"
@@ -490,6 +487,10 @@ class MCMC:
 
         try:
             self.ended_by = run.go_on(between)
+            shown.close()
+            collected = self._collect(run, everywhere=True)
+            if keeper is not None:
+                keeper.save(run)
         except BaseException as error:
             shown.close()
             self.ended_by = type(error).__name__
@@ -505,10 +506,6 @@ class MCMC:
                 if keeper is not None:
                     keeper.save_after(error, run)
             raise
-        shown.close()
-        collected = self._collect(run, everywhere=True)
-        if keeper is not None:
-            keeper.save(run)
         if self.report and run.phase.name == "sample" and collected:
             text = problems(self.sampler, run.job.fields, collected, self._results)
             if text:
@@ -549,45 +546,15 @@ class MCMC:
         return f"get_samples() gives the {run.num_draws} draws that every chain has completed"
 
     def _trace(self, request: Request) -> None:
-        """Run inside the trace of an outer function; see `sojourn_hmc.inline`."""
+        """Run inside the trace of an outer function; see `sojourn_hmc.traced`."""
         if self.progress_bar:
             raise ValueError(
                 "MCMC.run is being traced, by an outer jax.jit, vmap or shard_map, where no "
                 "progress can be shown: make MCMC(..., progress_bar=False)"
             )
-        fields = request.fields.shown()
-        # A check reads shapes and types of a start: any numbers will do for traced ones.
-        start = jax.tree.map(
-            lambda leaf: (
-                np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.core.Tracer) else leaf
-            ),
-            self._one_start(request.init_params),
-        )
-        self.sampler.check(request.args, request.kwargs, start)
-        states = request.states
-        if states is not None and self.num_chains == 1:
-            states = jax.tree.map(lambda leaf: leaf[None], states)
-        recipe = Recipe(
-            self.sampler,
-            fields,
-            self.postprocess_fn,
-            self.num_chains,
-            "sequential" if isinstance(self.chain_method, Mesh) else self.chain_method,
-            self.lock_step,
-            self.num_warmup,
-            request.phases,
-        )
-        outcome = run_inline(
-            recipe, request.keys, request.args, request.kwargs, request.init_params, states
-        )
-        chains = tuple(range(self.num_chains))
-        self.placement = Placement((chains,), 1, True, f"{self.num_chains} chains inside a trace")
-        self._run, self.ended_by = None, None
-        self._last_state = outcome.states
-        if self.num_chains == 1:
-            self._last_state = jax.tree.map(lambda leaf: leaf[0], outcome.states)
-        fields.check_excluded(outcome.samples)
-        self._results = results(fields, outcome.unconstrained, outcome.samples, outcome.others)
+        traced = trace(request, self._one_start(request.init_params))
+        self._run = self._keeper = self.ended_by = None
+        self.placement, self._last_state, self._results = traced
 
     def _one_start(self, init_params: PyTree) -> PyTree:
         """Where one chain starts, in its unconstrained position."""
