@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from sojourn_distributions import biject_to
 from sojourn_hmc.arguments import Arguments, Structure
 from sojourn_hmc.bad_start import describe_bad_start
 from sojourn_hmc.differentiate import value_and_gradient
@@ -23,7 +24,10 @@ from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.recorded import Recorded
 from sojourn_infer.sites import Model, only_moved
 from sojourn_infer.target import ModelTarget
-from sojourn_primitives import Trace, handlers
+from sojourn_primitives import Message, Trace, handlers
+
+COMPILE_QUICKLY: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
+"""On a CPU optimizing the machine code takes half of the time, and saves microseconds."""
 
 
 class ParamInfo(NamedTuple):
@@ -58,13 +62,17 @@ class ModelInfo(NamedTuple):
         Maps a dict of unconstrained values to the values of latent and deterministic sites; with
         ``dynamic_args`` likewise.
     model_trace : dict
-        A trace of the model at values that the strategy gives with the first key.
+        A trace of the model at the values that were found with the first key.
     """
 
     param_info: ParamInfo
     potential_fn: Callable[..., Any]
     postprocess_fn: Callable[..., Any]
     model_trace: Trace
+
+
+Found = tuple[tuple[ParamInfo, jax.Array], Recorded | None]
+"""First values, whether they are valid, and a trace if one was asked for."""
 
 
 class _Start(NamedTuple):
@@ -139,8 +147,8 @@ def initialize_model(
     target.check(model_args, kwargs, None)
     settings = _Start(target, forward_mode_differentiation, validate_grad)
 
-    def run(arguments: Arguments) -> tuple[tuple[ParamInfo, jax.Array], Recorded]:
-        return jax.jit(_program(settings, arguments.structure, True))(rng_key, arguments.data)
+    def run(arguments: Arguments) -> Found:
+        return _search(settings, arguments, rng_key, True)
 
     (info, valid), recorded = with_data(model_args, kwargs, run)
     _check_valid(target, info, valid, model_args, kwargs)
@@ -151,6 +159,7 @@ def initialize_model(
     def postprocess_of(*args: Any, **kwargs: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         return target.setup(args, kwargs).constrain
 
+    assert recorded is not None
     trace = dict(recorded.tree)
     if dynamic_args:
         return ModelInfo(info, potential_of, postprocess_of, trace)
@@ -195,25 +204,37 @@ def find_valid_initial_params(
     settings = _Start(target, forward_mode_differentiation, validate_grad)
 
     def run(arguments: Arguments) -> tuple[ParamInfo, jax.Array]:
-        return jax.jit(_program(settings, arguments.structure, False))(rng_key, arguments.data)
+        return _search(settings, arguments, rng_key, False)[0]
 
     return with_data(model_args, kwargs, run)
 
 
-def _program(settings: _Start, structure: Structure, with_trace: bool) -> Callable[..., Any]:
+def _search(settings: _Start, arguments: Arguments, keys: jax.Array, with_trace: bool) -> Found:
+    """Find a start for each key, by a program that is compiled quickly: it runs only once."""
+    program = jax.jit(_program(settings, arguments.structure, with_trace))
+    leaves = jax.tree.leaves((keys, arguments.data))
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        return program(keys, arguments.data)  # inside of another program, compiled as a whole
+    lowered = program.lower(keys, arguments.data)
+    return lowered.compile(compiler_options=COMPILE_QUICKLY)(keys, arguments.data)
+
+
+def _program(settings: _Start, structure: Structure, with_trace: bool) -> Callable[..., Found]:
     """Return the function of keys and data that finds a start for each key."""
 
-    def program(keys: jax.Array, data: tuple) -> Any:
+    def program(keys: jax.Array, data: tuple) -> Found:
         args, kwargs = structure.bind(data)
         batch_shape = key_batch_shape(keys)
         flat = keys.reshape(-1, *keys.shape[len(batch_shape) :])
+        # A loop for a single key too: it is compiled to one function, faster than what it repeats.
         found = jax.lax.map(lambda key: _find(settings, args, kwargs, key), flat)
+        trace = None
+        if with_trace:
+            z = jax.tree.map(lambda leaf: leaf[0], found[0].z)
+            # A list of pairs, because JAX sorts the names of a dict.
+            trace = list(_trace(settings.target.model, args, kwargs, flat[0], z).items())
         found = jax.tree.map(lambda leaf: leaf.reshape(batch_shape + leaf.shape[1:]), found)
-        if not with_trace:
-            return found
-        # A list of pairs, because JAX sorts the names of a dict.
-        trace = _trace(settings.target, args, kwargs, flat[0])
-        return found, Recorded(list(trace.items()))
+        return found, None if trace is None else Recorded(trace)
 
     return program
 
@@ -245,10 +266,17 @@ def _find(
     return info, is_finite(start)
 
 
-def _trace(target: ModelTarget, args: tuple, kwargs: dict, key: jax.Array) -> Trace:
-    seeded = handlers.seed(target.model, rng_seed=key)
-    valued = handlers.substitute(seeded, substitute_fn=only_moved(target.init_strategy))
-    return handlers.trace(valued).get_trace(*args, **kwargs)
+def _trace(
+    model: Model, args: tuple, kwargs: dict, key: jax.Array, unconstrained: dict[str, jax.Array]
+) -> Trace:
+    """Trace a model at unconstrained values; what has none, a discrete site, is drawn."""
+
+    def value(site: Message) -> Any:
+        return biject_to(site["fn"].support)(unconstrained[str(site["name"])])
+
+    # Values inside, seed outside: sites that have a value take no key.
+    valued = handlers.substitute(model, substitute_fn=only_moved(value))
+    return handlers.trace(handlers.seed(valued, rng_seed=key)).get_trace(*args, **kwargs)
 
 
 def _check_valid(
