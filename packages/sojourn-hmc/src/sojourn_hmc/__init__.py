@@ -45,6 +45,7 @@ from sojourn_hmc.mcmc import MCMC
 from sojourn_hmc.nuts import NUTS
 from sojourn_hmc.pathfinding import Pathfinder, pathfinder
 from sojourn_hmc.sa import SA, SAAdaptState, SAState
+from sojourn_hmc.stepwise import Meeting, Steps
 from sojourn_hmc.stopping import EffectiveSampleSize, RHat, StoppingRule, WallTime
 from sojourn_hmc.stores import DrawStore, NumpyStore, ZarrStore
 from sojourn_hmc.target import ModelBased, Potential, PotentialTarget, Setup, Target
@@ -68,6 +69,7 @@ __all__ = [
     "KineticFn",
     "LowRank",
     "MCMCKernel",
+    "Meeting",
     "ModelBased",
     "NumpyStore",
     "Observation",
@@ -84,6 +86,7 @@ __all__ = [
     "Setup",
     "SharedWarmup",
     "Splitting",
+    "Steps",
     "StoppingRule",
     "Target",
     "TargetKernel",

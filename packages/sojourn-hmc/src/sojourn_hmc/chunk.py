@@ -20,6 +20,7 @@ from sojourn_hmc.program import num_bytes
 
 ROWS_BYTES = 1 << 18  # small enough to stay in cache and in natively compiled loops
 MAX_ROWS = 8192
+LONG_CHUNK_ROWS = 256  # where the end of a chunk is where chains wait for each other
 LEAST_ROWS = 64  # so that a call is worth its while for a lane of many chains,
 LARGE_ROWS_BYTES = 1 << 26  # unless that takes more memory than this
 
@@ -65,10 +66,10 @@ class Effort(NamedTuple):
     executed: Any
 
 
-def rows_that_fit(sample_shape: Any) -> int:
-    """Rows of a chunk's buffer for samples of these shapes."""
+def rows_that_fit(sample_shape: Any, least: int = LEAST_ROWS) -> int:
+    """Rows of a chunk's buffer for samples of these shapes; ``least``, if memory admits them."""
     each = max(num_bytes(sample_shape), 1)
-    least = min(LEAST_ROWS, LARGE_ROWS_BYTES // each)
+    least = min(least, LARGE_ROWS_BYTES // each)
     return min(MAX_ROWS, max(1, least, ROWS_BYTES // each))
 
 

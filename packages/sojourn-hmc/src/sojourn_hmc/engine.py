@@ -14,7 +14,7 @@ import numpy as np
 
 from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, split
 from sojourn_hmc.chain import first_state
-from sojourn_hmc.chunk import Plan, advance, rows_that_fit
+from sojourn_hmc.chunk import LEAST_ROWS, LONG_CHUNK_ROWS, Plan, advance, rows_that_fit
 from sojourn_hmc.draws import block_that_fits
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.kernel import MCMCKernel
@@ -159,9 +159,10 @@ class Job(NamedTuple):
         kernel, fields, structure = self.kernel, self.fields, self.arguments.structure
         placement = self.placement
         sample_shape = jax.eval_shape(fields.select, state)
-        num_rows = rows_that_fit(sample_shape)
 
         pace = self._pace(state, data)
+        own_pace = pace is not None and pace.own
+        num_rows = rows_that_fit(sample_shape, LONG_CHUNK_ROWS if own_pace else LEAST_ROWS)
 
         def advance_one(state: Any, data: tuple, plan: Plan) -> tuple[Any, tuple, None]:
             inputs = structure.bind(data)
