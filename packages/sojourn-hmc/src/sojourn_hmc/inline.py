@@ -92,6 +92,17 @@ def is_traced(kernel: MCMCKernel, inputs: Any) -> bool:
     return _holds_tracer(settings) or _holds_tracer(jax.device_put(np.int32(0)))
 
 
+def describe_inline(recipe: Recipe) -> str:
+    """Say how the chains of a run inside a trace are laid out."""
+    if recipe.chain_method == "vectorized":
+        how = "as one batch"
+    elif isinstance(recipe.chain_method, str):
+        how = "one after the other"
+    else:
+        how = "through a transform"
+    return f"{recipe.num_chains} chains inside a trace, {how}"
+
+
 def _holds_tracer(value: Any) -> bool:
     if isinstance(value, dict):
         value = list(value.values())

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from sojourn_hmc.inline import Recipe, run_inline
+from sojourn_hmc.inline import Recipe, describe_inline, run_inline
 from sojourn_hmc.placement import Placement
 from sojourn_hmc.prepare import Request
 from sojourn_hmc.results import Results, results
@@ -69,7 +69,7 @@ def trace(request: Request, one_start: Any) -> Traced:
         recipe, request.keys, request.args, request.kwargs, request.init_params, states
     )
     chains = tuple(range(num_chains))
-    placement = Placement((chains,), 1, True, f"{num_chains} chains inside a trace")
+    placement = Placement((chains,), 1, True, describe_inline(recipe))
     last_state = outcome.states
     if num_chains == 1:
         last_state = jax.tree.map(lambda leaf: leaf[0], last_state)

@@ -64,7 +64,8 @@ def set_platform(platform: str | None = None) -> None:
 def set_host_device_count(n: int) -> None:
     """Split the CPU into ``n`` JAX devices.
 
-    Chains run on threads without it; it serves code that maps over devices.
+    Chains run on threads without it; it serves code that maps over devices. Where there are as many
+    devices as chains, and no more than cores, each chain gets one.
 
     Raises
     ------
