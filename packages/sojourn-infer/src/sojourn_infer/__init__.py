@@ -4,6 +4,7 @@ from sojourn_hmc import MCMC, MCMCKernel, Target
 from sojourn_infer._version import __version__
 from sojourn_infer.barker import BarkerMH
 from sojourn_infer.density import log_density
+from sojourn_infer.dependencies import get_dependencies
 from sojourn_infer.initialization import (
     init_to_feasible,
     init_to_mean,
@@ -46,6 +47,7 @@ __all__ = [
     "compute_log_probs",
     "constrain_fn",
     "find_valid_initial_params",
+    "get_dependencies",
     "get_potential_fn",
     "init_to_feasible",
     "init_to_mean",

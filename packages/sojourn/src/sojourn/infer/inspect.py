@@ -1,5 +1,6 @@
-"""What a model consists of, from `sojourn_primitives`."""
+"""What a model consists of, from `sojourn_primitives` and `sojourn_infer`."""
 
+from sojourn_infer import get_dependencies
 from sojourn_primitives.inspection import (
     format_shapes,
     get_model_relations,
@@ -10,6 +11,7 @@ from sojourn_primitives.inspection import (
 
 __all__ = [
     "format_shapes",
+    "get_dependencies",
     "get_model_relations",
     "print_model",
     "render_model",
