@@ -10,19 +10,20 @@ the others under `jax.vmap`; only a carry whose numbers differ from step to step
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core import jaxpr_as_fun
 
 from sojourn_infer.enumeration.config import asks_pairwise
 from sojourn_infer.enumeration.dims import Dims
 from sojourn_infer.enumeration.factors import Variable
 from sojourn_infer.enumeration.notes import Steps
 from sojourn_infer.enumeration.scanned_sites import SiteSteps, joined, message_of
+from sojourn_infer.enumeration.step_program import StepProgram, abstract, parts_of, variation
 from sojourn_primitives.control_flow.boundary import Step
 from sojourn_primitives.control_flow.record import Leaf, Outline, Record, traced_leaves
 from sojourn_primitives.dependence import evaluate_without_inputs, input_dependence, restrict
@@ -40,34 +41,6 @@ class Run(Protocol):
     @property
     def is_used(self) -> bool:
         """Whether a site of the run is enumerated."""
-
-
-class _Program(NamedTuple):
-    """One step, traced.
-
-    Attributes
-    ----------
-    jaxpr : ClosedJaxpr
-        From carry, x, index, slices and supports to carry, y, given values and terms.
-    trees : tuple
-        Structure of carry and y.
-    counts : tuple of int
-        Number of leaves of carry, y, given values and terms.
-    inputs : tuple of int
-        Number of leaves of carry, of x, index and slices, and of supports.
-    copies : tuple of Variable
-        Which site each support belongs to.
-    records, outlines
-        The sites, and what is known of them without the program's numbers.
-    """
-
-    jaxpr: ClosedJaxpr
-    trees: tuple[Any, Any]
-    counts: tuple[int, ...]
-    inputs: tuple[int, int, int]
-    copies: tuple[Variable, ...]
-    records: list[Record]
-    outlines: list[Outline]
 
 
 class ScanOfSteps:
@@ -139,7 +112,7 @@ class ScanOfSteps:
         order = np.arange(self._length, dtype=np.int32)
         order = order[::-1] if self._reverse else order
         index0 = jax.ShapeDtypeStruct((), np.int32)
-        x0 = jax.tree.map(lambda a: _abstract(a, 1), self._xs)
+        x0 = jax.tree.map(lambda a: abstract(a, 1), self._xs)
         jax.eval_shape(lambda c, x, i: self._step(c, x, i, {})[:2], self._init, x0, index0)
         if not (self._dims_of or self._handler.is_used):
             return None
@@ -158,7 +131,7 @@ class ScanOfSteps:
             x = jax.tree.map(lambda a: jnp.asarray(a)[at], self._xs)  # noqa: B023
             outs = self._evaluate(program, carry, (x, np.int32(at), {}))
             carry, y, terms = outs
-            for site, parts in zip(sites, _parts(program, terms), strict=True):
+            for site, parts in zip(sites, parts_of(program, terms), strict=True):
                 site.first.append(parts)
             copies = self._outgoing(program, copies)
             carry = self._shift(carry, copies)
@@ -192,7 +165,7 @@ class ScanOfSteps:
             )
         return *result, step
 
-    def _trace(self, carry: Any, x: Any, slices: dict[int, Any]) -> _Program:
+    def _trace(self, carry: Any, x: Any, slices: dict[int, Any]) -> StepProgram:
         found: list[Any] = []
 
         def run(carry: Any, x: Any, index: Any, slices: Any, supports: dict[str, Any]) -> Any:
@@ -206,11 +179,11 @@ class ScanOfSteps:
 
         index = jax.ShapeDtypeStruct((), np.int32)
         given = (carry, x, index, slices, self._values)
-        shapes = jax.tree.map(lambda leaf: _abstract(leaf, 0), given)
+        shapes = jax.tree.map(lambda leaf: abstract(leaf, 0), given)
         jaxpr, outs = jax.make_jaxpr(run, return_shape=True)(*shapes)
         records, outlines = found
         number = lambda tree: len(jax.tree.leaves(tree))  # noqa: E731
-        return _Program(
+        return StepProgram(
             jaxpr,
             (jax.tree.structure(outs[0]), jax.tree.structure(outs[1])),
             tuple(map(number, outs)),
@@ -221,7 +194,7 @@ class ScanOfSteps:
         )
 
     def _evaluate(
-        self, program: _Program, carry: Any, rest: tuple[Any, Any, Any]
+        self, program: StepProgram, carry: Any, rest: tuple[Any, Any, Any]
     ) -> tuple[Any, Any, list[Any]]:
         leaves = jax.tree.leaves((carry, *rest, self._values))
         outs = jaxpr_as_fun(program.jaxpr)(*map(jnp.asarray, leaves))
@@ -234,7 +207,7 @@ class ScanOfSteps:
 
     # --- what the carry depends on -------------------------------------------------------------
 
-    def _outgoing(self, program: _Program, copies: list[Copies]) -> list[Copies]:
+    def _outgoing(self, program: StepProgram, copies: list[Copies]) -> list[Copies]:
         """Which copies the carry's leaves depend on, as the next step calls them."""
         carries, others, _ = program.inputs
         found = []
@@ -259,7 +232,7 @@ class ScanOfSteps:
             )
         return copy._replace(lag=copy.lag + 1)
 
-    def _settled(self, program: _Program, carry: Any, copies: list[Copies]) -> bool:
+    def _settled(self, program: StepProgram, carry: Any, copies: list[Copies]) -> bool:
         """Whether a step leaves the shapes of the carry, and what it depends on, as they are."""
         outgoing = self._outgoing(program, copies)
         shapes = program.jaxpr.out_avals[: program.counts[0]]
@@ -267,7 +240,7 @@ class ScanOfSteps:
             lambda leaves: self._shift(leaves, outgoing),
             [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in shapes],
         )
-        before = [_abstract(leaf, 0) for leaf in jax.tree.leaves(carry)]
+        before = [abstract(leaf, 0) for leaf in jax.tree.leaves(carry)]
         same = len(before) == len(after) and all(
             a.shape == b.shape and a.dtype == b.dtype for a, b in zip(before, after, strict=True)
         )
@@ -322,7 +295,7 @@ class ScanOfSteps:
 
     def _rest(
         self,
-        program: _Program,
+        program: StepProgram,
         carry: Any,
         copies: list[Copies],
         order: np.ndarray,
@@ -332,11 +305,11 @@ class ScanOfSteps:
         slices, givens = self._slices(program, order)
         x = jax.tree.map(lambda a: jnp.asarray(a)[order], self._xs)
         if slices:
-            x0 = jax.tree.map(lambda a: _abstract(a, 1), self._xs)
+            x0 = jax.tree.map(lambda a: abstract(a, 1), self._xs)
             program = self._trace(carry, x0, jax.tree.map(lambda a: a[0], slices))
         by_step = jax.tree.leaves((x, order, slices))
         leaves = jax.tree.leaves(carry)
-        fixed, varies = _variation(program)
+        fixed, varies = variation(program)
         outputs = list(range(program.counts[0], len(varies)))
         moving = [i for i in range(len(leaves)) if i not in fixed]
         stacked = [i for i in outputs if varies[i]]
@@ -380,7 +353,7 @@ class ScanOfSteps:
         )
 
     def _slices(
-        self, program: _Program, order: np.ndarray
+        self, program: StepProgram, order: np.ndarray
     ) -> tuple[dict[int, Any], dict[int, Any]]:
         """Values for all steps that handlers outside give, and their part for these steps."""
         _, ys, given, _ = np.cumsum(program.counts)
@@ -406,34 +379,3 @@ class ScanOfSteps:
 
 def _is_pair(returned: Any) -> bool:
     return isinstance(returned, tuple) and len(returned) == 2
-
-
-def _variation(program: _Program) -> tuple[set[int], list[bool]]:
-    """Which leaves of the carry stay as they are, and which outputs differ from step to step."""
-    carries, others, _ = program.inputs
-    depends_on = input_dependence(program.jaxpr)
-    moves = set(range(carries, carries + others))
-    while True:
-        new = {i for i in range(carries) if i not in moves and depends_on[i] & moves}
-        if not new:
-            break
-        moves |= new
-    fixed = set(range(carries)) - moves
-    return fixed, [bool(inputs & moves) for inputs in depends_on]
-
-
-def _parts(program: _Program, terms: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return the parts of each site's message, with the arrays that the program returned."""
-    returned = (Leaf(term, False) for term in terms)
-    return [
-        {
-            part: tree.treedef.unflatten([leaf.value for leaf in outline.take(tree, returned)])
-            for part, tree in outline.trees.items()
-        }
-        for outline in program.outlines
-    ]
-
-
-def _abstract(leaf: Any, leading: int) -> jax.ShapeDtypeStruct:
-    dtype = jax.dtypes.canonicalize_dtype(jnp.result_type(leaf))
-    return jax.ShapeDtypeStruct(np.shape(leaf)[leading:], dtype)
