@@ -28,7 +28,8 @@ def test_flows_between_two_values_balance(random_walk, modified):
     def step(key, current):
         key_move, key_accept = jax.random.split(key)
         move = propose(key_move, LOG_WEIGHTS, ALLOWED, current)
-        taken = jnp.log(jax.random.uniform(key_accept)) < move.log_ratio
+        log_ratio = 0.0 if move.log_ratio is None else move.log_ratio
+        taken = jnp.log(jax.random.uniform(key_accept)) < log_ratio
         return jnp.where(taken, move.choice, current), move.choice
 
     steps = jax.jit(jax.vmap(step, (0, None)))

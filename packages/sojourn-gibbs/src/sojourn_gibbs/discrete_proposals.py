@@ -24,12 +24,12 @@ class Move(NamedTuple):
     ----------
     choice : Array
         Index of the proposed candidate.
-    log_ratio : Array
-        Logarithm of the Metropolis-Hastings ratio; 0 where the move is always made.
+    log_ratio : Array or None
+        Logarithm of the Metropolis-Hastings ratio; None where the move is always made.
     """
 
     choice: jax.Array
-    log_ratio: jax.Array
+    log_ratio: jax.Array | None
 
 
 Propose = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], Move]
@@ -43,8 +43,7 @@ says which of them are values of the variable at all; ``current`` is the index o
 def gibbs(key: jax.Array, log_weights: jax.Array, allowed: jax.Array, current: jax.Array) -> Move:
     """Draw from the conditional law; the present value may be drawn again."""
     log_weights = jnp.where(allowed, log_weights, -jnp.inf)
-    index = _draw(key, log_weights, current)
-    return Move(index, jnp.zeros(index.shape, log_weights.dtype))
+    return Move(_draw(key, log_weights, current), None)
 
 
 def modified_gibbs(
@@ -89,9 +88,17 @@ def choose_proposal(random_walk_: bool, modified: bool) -> Propose:
 
 
 def _draw(key: jax.Array, log_weights: jax.Array, current: jax.Array) -> jax.Array:
-    """Draw an index by weight; stay where no weight is left."""
-    index = jax.random.categorical(key, log_weights, axis=-1).astype(current.dtype)
-    return jnp.where(jnp.any(log_weights > -jnp.inf, axis=-1), index, current)
+    """Draw an index by weight, from one uniform number; stay where no weight is left."""
+    largest = jnp.max(log_weights, axis=-1, keepdims=True)
+    some = largest > -jnp.inf
+    weights = jnp.exp(log_weights - jnp.where(some, largest, 0.0))
+    sums = jnp.cumsum(weights, axis=-1)
+    uniform = jax.random.uniform(key, current.shape, sums.dtype)
+    index = jnp.sum(sums <= (uniform * sums[..., -1])[..., None], axis=-1, dtype=current.dtype)
+    # Rounding up to the whole sum must not give an index behind the last that has weight.
+    number = log_weights.shape[-1]
+    last = number - 1 - jnp.argmax(jnp.flip(weights > 0, -1), axis=-1).astype(current.dtype)
+    return jnp.where(some[..., 0], jnp.minimum(index, last), current)
 
 
 def _without(log_weights: jax.Array, index: jax.Array) -> jax.Array:

@@ -127,7 +127,7 @@ def _update_together(
 
     log_weights = jax.vmap(weigh, 1, 1)(offered.codes)
     move = propose(key_propose, log_weights, offered.allowed, offered.current)
-    taken = _accept(key_accept, move.log_ratio)
+    taken = _accept(key_accept, move.log_ratio, codes.shape)
     chosen = jnp.take_along_axis(offered.codes, move.choice[:, None], axis=1)[:, 0]
     return Outcome(
         values | coding.decode(jnp.where(taken, chosen, codes)), jnp.sum(taken, dtype=jnp.int32)
@@ -165,12 +165,12 @@ class MoveOfOne(NamedTuple):
     ----------
     codes : Array
         All codes, ``(N,)``, with the proposed one in place.
-    log_ratio : Array
-        Logarithm of the Metropolis-Hastings ratio; 0 where the move is always made.
+    log_ratio : Array or None
+        Logarithm of the Metropolis-Hastings ratio; None where the move is always made.
     """
 
     codes: jax.Array
-    log_ratio: jax.Array
+    log_ratio: jax.Array | None
 
 
 def propose_one(
@@ -211,7 +211,9 @@ def propose_one(
     return MoveOfOne(codes.at[element].set(offered.codes[move.choice]), move.log_ratio)
 
 
-def _accept(key: jax.Array, log_ratio: jax.Array) -> jax.Array:
+def _accept(key: jax.Array, log_ratio: jax.Array | None, shape: tuple[int, ...] = ()) -> jax.Array:
+    if log_ratio is None:
+        return jnp.ones(shape, bool)
     uniform = jax.random.uniform(key, log_ratio.shape, log_ratio.dtype)
     return jnp.log(uniform) < log_ratio
 

@@ -308,7 +308,8 @@ class MixedHMC(TargetKernel):
                 return stride_doublings(joint, coding, values)
 
             move = propose_one(coding, log_density, doublings, path.codes, element, key, propose)
-            kinetic = path.kinetic[element] + move.log_ratio
+            gain = 0.0 if move.log_ratio is None else move.log_ratio
+            kinetic = path.kinetic[element] + gain
             energy, gradient = hamiltonian(move.codes).gradient(path.point.position)
             moved = path._replace(
                 point=path.point._replace(potential_energy=energy, potential_gradient=gradient),
