@@ -24,7 +24,8 @@ class Terminal(io.StringIO):
 def run(num_chains=2, **settings):
     shape = (num_chains, 2) if num_chains > 1 else (2,)
     mcmc = MCMC(KERNEL, num_warmup=40, num_samples=60, num_chains=num_chains, **settings)
-    mcmc.run(KEY, init_params={"x": np.zeros(shape, np.float32)})
+    start = {"x": np.zeros(shape, np.float32)}
+    mcmc.run(KEY, init_params=start, extra_fields=("num_steps",))
     return mcmc
 
 
@@ -48,7 +49,7 @@ def test_steps_per_draw_are_those_of_the_draws(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert all(line.isprintable() for line in lines)  # no control characters
     shown = float(re.search(r"([\d.]+) steps per draw", lines[-1]).group(1))
-    steps = mcmc._run.fields()[mcmc._run.job.fields.names.index("num_steps")]
+    steps = np.asarray(mcmc.get_extra_fields()["num_steps"])
     assert shown == pytest.approx(steps.mean(), abs=0.051)
 
 

@@ -510,6 +510,8 @@ class MCMC:
             text = problems(self.sampler, run.job.fields, collected, self._results)
             if text:
                 warnings.warn(text, SamplingWarning, stacklevel=3)
+        if run.is_complete:
+            run.release()
 
     def _collect(self, run: Run, everywhere: bool = False) -> tuple:
         """Put the draws that every chain has made where a user finds them; give their fields.

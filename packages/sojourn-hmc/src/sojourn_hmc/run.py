@@ -150,6 +150,11 @@ class Run:
             self.job.placement.batched,
         )
 
+    def release(self) -> None:
+        """Let go of the draws, once a complete run has given them away; its states stay."""
+        sample_shape, batched = self.engine.sample_shape, self.job.placement.batched
+        self.memory = Memory(self.num_chains, 0, sample_shape, batched)
+
     @property
     def is_streaming(self) -> bool:
         """Whether the draws of the present phase go to a store."""
