@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sojourn_distributions as dist
-from sojourn_hmc import PotentialTarget
+from sojourn_hmc import PotentialTarget, SamplingWarning
 from sojourn_infer import HMC, MCMC, NUTS, init_to_value
 from sojourn_primitives import deterministic, factor, handlers, plate, sample
 
@@ -543,3 +543,16 @@ def test_a_bad_first_value_is_drawn_again():
     for seed in range(3):
         mcmc.run(jax.random.key(seed))
         assert np.all(mcmc.get_samples()["x"] > 0)
+
+
+def test_a_deterministic_value_that_is_nan_is_named():
+    def half_defined():
+        x = sample("x", NORMAL)
+        deterministic("fine", jnp.where(x > 0, jnp.inf, 0.0))
+        deterministic("root", jnp.sqrt(x) * jnp.ones(2))
+
+    mcmc = MCMC(NUTS(half_defined), num_warmup=50, num_samples=90, progress_bar=False)
+    with pytest.warns(SamplingWarning, match=r"NaN: 'root' in \d+ of 90 draws") as said:
+        mcmc.run(jax.random.key(0))
+    assert "'fine'" not in str(said[0].message)
+    assert np.all(np.isfinite(mcmc.get_samples()["x"]))

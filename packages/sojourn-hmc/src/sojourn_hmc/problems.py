@@ -111,6 +111,34 @@ def energy_information(energy: np.ndarray) -> np.ndarray:
         return np.square(np.diff(energy, axis=1)).sum(1) / np.square(centred).sum(1)
 
 
+def undefined_values(computed: dict[str, np.ndarray]) -> list[str]:
+    """Name the sites computed from others that are NaN in some draws.
+
+    Parameters
+    ----------
+    computed : dict of str to ndarray
+        Draws ``(chains, draws, ...)`` by site. Infinite ones may be meant, as log densities are.
+
+    Examples
+    --------
+    >>> undefined_values({"ratio": np.array([[1.0, np.nan]])})[0][:48]
+    "deterministic sites are NaN: 'ratio' in 1 of 2 d"
+    """
+    found = []
+    for name, draws in computed.items():
+        if draws.dtype.kind != "f" or not draws.size:
+            continue
+        bad = np.isnan(draws).reshape(draws.shape[0] * draws.shape[1], -1).any(1)
+        if bad.any():
+            found.append(f"{name!r} in {int(bad.sum())} of {bad.size} draws")
+    if not found:
+        return []
+    return [
+        f"deterministic sites are NaN: {listed(found)}. The draws of the others are not touched; "
+        "look for logarithms and roots of negative numbers and for 0 / 0 in what is recorded"
+    ]
+
+
 def listed(names: list[str], most: int = 3) -> str:
     """Join the first few of ``names`` and count the others."""
     more = len(names) - most

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.problems import undefined_values
 from sojourn_hmc.report import report
 
 
@@ -36,6 +39,16 @@ class Results(NamedTuple):
         if self.sites is None or not isinstance(samples, dict):
             return samples
         return {site: samples[site] for site in samples if site in self.sites} or samples
+
+    def computed(self) -> dict[str, np.ndarray]:
+        """The samples in memory that follow from others, where that is known."""
+        if self.sites is None or not isinstance(self.samples, dict):
+            return {}
+        return {
+            site: draws
+            for site, draws in self.samples.items()
+            if site not in self.sites and isinstance(draws, np.ndarray)
+        }
 
 
 def results(fields: Fields, positions: Any, samples: Any, others: Sequence[Any]) -> Results:
@@ -71,5 +84,6 @@ def problems(kernel: MCMCKernel, fields: Fields, collected: Sequence[Any], resul
     """Describe what the kernel and the draws show to be wrong; an empty text if nothing is."""
     by_name = dict(zip(fields.names, collected, strict=True))
     found = kernel.find_problems({name: by_name[name] for name in kernel.watched_fields})
+    found = [*found, *undefined_values(results.computed())]
     # Deterministic sites may be constant or discrete for good reasons.
     return report(results.sampled(), by_name[fields.names[0]], found)
