@@ -244,9 +244,23 @@ def test_deterministic_values_are_not_judged():
         num_warmup=200,
         num_samples=500,
         progress_bar=False,
-        postprocess_fn=lambda z: {**z, "nan": jnp.nan * z["x"]},
+        postprocess_fn=lambda z: {**z, "same": 0 * z["x"], "far": jnp.inf + z["x"]},
     )
     mcmc.run(KEY, init_params={"x": np.zeros(3, np.float32)})
+    assert np.all(mcmc.get_samples()["same"] == 0)
+
+
+def test_deterministic_values_that_are_not_defined_are_named():
+    kernel = NUTS(potential_fn=lambda z: 0.5 * jnp.sum(z["x"] ** 2))
+    mcmc = MCMC(
+        kernel,
+        num_warmup=200,
+        num_samples=500,
+        progress_bar=False,
+        postprocess_fn=lambda z: {**z, "nan": jnp.nan * z["x"]},
+    )
+    with pytest.warns(SamplingWarning, match="NaN: 'nan' in 500 of 500 draws"):
+        mcmc.run(KEY, init_params={"x": np.zeros(3, np.float32)})
     assert np.all(np.isnan(mcmc.get_samples()["nan"]))
 
 
