@@ -268,7 +268,7 @@ def test_who_is_asked_for_steps():
 
 
 def test_costly_steps_go_at_their_own_pace_and_a_second_run_compiles_nothing(compilations):
-    rows = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32)
+    rows = np.random.default_rng(0).normal(size=(10_000, 3)).astype(np.float32)
 
     class Regression(PotentialTarget):
         def setup(self, model_args, model_kwargs, init_params):

@@ -20,7 +20,8 @@ from sojourn_hmc.lane import Lane, Reached
 from sojourn_hmc.placement import Placement
 
 CHUNK_SECONDS = 0.1  # often enough for a display, rare enough to cost nothing
-OWN_PACE_SECONDS = 0.5  # where the end of a chunk is where chains wait for each other
+# Where the end of a chunk is where chains wait for each other:
+OWN_PACE_SECONDS, OWN_PACE_LEAST = 0.5, 32
 GROWTH = (0.1, 10.0)  # of a chunk from one to the next
 
 
@@ -103,7 +104,9 @@ def drive(
         Why the phase ended early; None at its end.
     """
     own_pace = engine.pace is not None and engine.pace.own
-    aim = OWN_PACE_SECONDS if own_pace else CHUNK_SECONDS
+    aim, least = (OWN_PACE_SECONDS, OWN_PACE_LEAST) if own_pace else (CHUNK_SECONDS, 1)
+    for lane in lanes:
+        lane.chunk = max(least, lane.chunk)
 
     def advance(lane: Lane) -> None:
         state, done, kept = lane.reached
@@ -119,7 +122,7 @@ def drive(
             sink.write(lane.chains, kept, rows, count)
         lane.reached = Reached(state, done + length, kept + count)
         lane.spend(effort)
-        lane.chunk = max(1, int(length * np.clip(aim / seconds, *GROWTH)))
+        lane.chunk = max(least, int(length * np.clip(aim / seconds, *GROWTH)))
 
     # A second interrupt may have left a thread behind that had not finished its chunk.
     wait([lane.working for lane in lanes if lane.working is not None])

@@ -19,6 +19,7 @@ from jax import lax
 
 from sojourn_hmc.chunk import Effort, Plan
 from sojourn_hmc.fields import Fields
+from sojourn_hmc.only_where import select_members
 from sojourn_hmc.stepwise import Meeting, Steps
 
 FINISH_SHARE = 8
@@ -93,7 +94,8 @@ def advance_flat(
         # The one place where transitions begin: rounded the same wherever a plan ends.
         fresh = jax.vmap(steps.begin)(batch.states, batch.progress)
         return batch._replace(
-            progress=_select(batch.begins, fresh, batch.progress), begins=jnp.zeros_like(batch.due)
+            progress=select_members(batch.begins, fresh, batch.progress),
+            begins=jnp.zeros_like(batch.due),
         )
 
     def turn(batch: Batch) -> Batch:
@@ -164,12 +166,3 @@ def advance_flat(
         ),
     )
     return batch.states, batch.rows, batch.effort
-
-
-def _select(chains: jax.Array, if_true: Any, if_false: Any) -> Any:
-    """Choose by chain."""
-
-    def choose(a: jax.Array, b: jax.Array) -> jax.Array:
-        return jnp.where(chains.reshape(chains.shape + (1,) * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(choose, if_true, if_false)

@@ -39,10 +39,6 @@ class Metric(ABC):
         r""":math:`\frac12 r^T M^{-1} r`, a scalar; the constant :math:`\log\det M` is left out."""
         return 0.5 * jnp.dot(momentum, self.velocity(momentum))
 
-    def alignment(self, momentum: jax.Array, direction: jax.Array) -> jax.Array:
-        r""":math:`v(r) \cdot s`: positive while ``momentum`` still moves along ``direction``."""
-        return jnp.dot(self.velocity(momentum), direction)
-
     def refresh(self, key: jax.Array, last: jax.Array) -> jax.Array:
         """The momentum for the next transition; a fresh one, whatever the last was."""
         return self.momentum(key)

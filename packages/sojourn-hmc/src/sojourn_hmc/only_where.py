@@ -69,7 +69,7 @@ def only_where(condition: jax.Array, function: Callable[[], T], otherwise: T) ->
             result: T = jax.vmap(call, (axes,), axis_size=size)(constants)
             if not condition_batched:
                 return result
-            return jax.tree.map(lambda new, old: _select(condition, new, old), result, kept)
+            return select_members(condition, result, kept)
 
         result = lax.cond(jnp.any(condition), call_all, lambda: kept)
         return result, jax.tree.map(lambda _: True, result)
@@ -84,5 +84,11 @@ def _repeat(leaf: Any, like: jax.ShapeDtypeStruct, size: int) -> jax.Array:
     return jnp.broadcast_to(leaf, (size, *leaf.shape))
 
 
-def _select(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
-    return jnp.where(condition.reshape(condition.shape + (1,) * (new.ndim - 1)), new, old)
+def select_members(condition: jax.Array, if_true: T, if_false: T) -> T:
+    """Choose between two states of a batch by member, the leading axis."""
+
+    def choose(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.where(condition.reshape(condition.shape + (1,) * (a.ndim - 1)), a, b)
+
+    chosen: T = jax.tree.map(choose, if_true, if_false)
+    return chosen
