@@ -246,14 +246,16 @@ def test_samples_leave_out_what_belongs_to_a_subsample(run_on_two_plates):
     np.testing.assert_allclose(samples["twice"], 2 * samples["level"], rtol=1e-6)
 
 
-def test_every_chain_method_gives_the_same_chains():
+@pytest.fixture(scope="module")
+def run_with_proxy():
+    """Run one kernel, whose programs are compiled once, by a chain method."""
     kernel = HMCECS(
         HMC(skewed, step_size=0.1, num_steps=3, adapt_step_size=False),
         num_blocks=2,
         proxy=HMCECS.taylor_proxy({"rate": 0.9}, 1, keep=True),
     )
-    draws = {}
-    for method in ("sequential", "parallel", "vectorized"):
+
+    def run(method, **options):
         mcmc = MCMC(
             kernel,
             num_warmup=5,
@@ -263,11 +265,32 @@ def test_every_chain_method_gives_the_same_chains():
             progress_bar=False,
             report=False,
         )
-        mcmc.run(jax.random.key(5), TIMES)
-        draws[method] = mcmc.get_samples(group_by_chain=True)["rate"]
+        mcmc.run(jax.random.key(5), TIMES, **options)
+        return mcmc
+
+    return run
+
+
+def test_every_chain_method_gives_the_same_chains(run_with_proxy):
+    runs = {method: run_with_proxy(method) for method in ("sequential", "parallel", "vectorized")}
+    draws = {method: r.get_samples(group_by_chain=True)["rate"] for method, r in runs.items()}
     np.testing.assert_array_equal(draws["sequential"], draws["parallel"])
     np.testing.assert_allclose(draws["sequential"], draws["vectorized"], rtol=1e-4)
-    assert isinstance(mcmc.last_state.gibbs_state.expansion, TaylorOneProxyState)
+    expansion = runs["vectorized"].last_state.gibbs_state.expansion
+    assert isinstance(expansion, TaylorOneProxyState)
+
+
+@pytest.mark.filterwarnings("ignore::sojourn_hmc.SamplingWarning")  # that it was broken off
+def test_a_run_that_was_broken_off_goes_on_from_its_checkpoint(run_with_proxy, tmp_path):
+    def break_off(view):
+        raise KeyboardInterrupt
+
+    where = {"checkpoint": tmp_path / "run", "checkpoint_every": 0.0}
+    with pytest.raises(KeyboardInterrupt):
+        run_with_proxy("sequential", callback=break_off, **where)
+    continued = run_with_proxy("sequential", **where)
+    whole = run_with_proxy("sequential")
+    np.testing.assert_array_equal(continued.get_samples()["rate"], whole.get_samples()["rate"])
 
 
 def test_a_run_goes_on_from_its_last_state_and_with_another_key(run_on_two_plates):
