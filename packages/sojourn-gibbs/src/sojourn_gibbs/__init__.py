@@ -4,7 +4,8 @@ from sojourn_gibbs._version import __version__
 from sojourn_gibbs.conditional_target import Given, conditional_target, conditioned
 from sojourn_gibbs.custom_gibbs import CustomGibbs, CustomGibbsState, GibbsUpdateFn
 from sojourn_gibbs.discrete_gibbs import DiscreteGibbs, DiscreteGibbsState
-from sojourn_gibbs.ecs import HMCECS, HMCECSState, taylor_proxy
+from sojourn_gibbs.ecs import taylor_proxy
+from sojourn_gibbs.ecs.hmcecs import HMCECS, HMCECSState
 from sojourn_gibbs.gibbs import Gibbs, GibbsState
 from sojourn_gibbs.hmc_gibbs import DiscreteHMCGibbs, HMCGibbs, HMCGibbsState
 from sojourn_gibbs.latents import discrete_latent_sites

@@ -1,8 +1,10 @@
-"""Energy conserving subsampling: HMC on a subsample of the data, which is updated in turn."""
+"""Energy conserving subsampling: HMC on a subsample of the data, which is updated in turn.
+
+The kernel itself, `HMCECS`, is a name of `sojourn_gibbs`; here are the parts that it is made of.
+"""
 
 from sojourn_gibbs.ecs.blocks import block_update
 from sojourn_gibbs.ecs.estimator import perturbed_method
-from sojourn_gibbs.ecs.hmcecs import HMCECS, HMCECSState
 from sojourn_gibbs.ecs.perturbed_target import Subsample
 from sojourn_gibbs.ecs.taylor import (
     Reference,
@@ -13,8 +15,6 @@ from sojourn_gibbs.ecs.taylor import (
 )
 
 __all__ = [
-    "HMCECS",
-    "HMCECSState",
     "Reference",
     "Subsample",
     "TaylorOneProxyState",
