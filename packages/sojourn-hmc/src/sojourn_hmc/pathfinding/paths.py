@@ -20,8 +20,8 @@ from sojourn_hmc.target import Target
 TRUSTED_PARETO_K = 0.7
 """Vehtari, Simpson, Gelman, Yao, Gabry 2024, "Pareto smoothed importance sampling", §3."""
 
-ROUNDING = 1e-3
-"""Differences of log densities that single precision alone may make."""
+NEGLIGIBLE_SPREAD = 0.1
+"""Of log ratios: with no weight a tenth larger than another there is no tail worth a warning."""
 
 
 class Pathfinder(NamedTuple):
@@ -250,7 +250,7 @@ def _weighted(found: _Found, shape: Any, num_chains: int) -> Pathfinder:
 
 def smoothed_weights(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:
     """Pareto-smoothed normalized log weights, and the tail's shape."""
-    if np.ptp(log_ratios) < ROUNDING:  # nothing to fit a tail to: the approximation is exact
+    if np.ptp(log_ratios) < NEGLIGIBLE_SPREAD:  # no tail to fit: the approximation is exact
         return np.full(log_ratios.size, -np.log(log_ratios.size)), -np.inf
     # Imported late: arviz-stats brings SciPy, which sampling does not need.
     from arviz_stats.base import array_stats
