@@ -135,7 +135,8 @@ def embedding(session: nox.Session) -> None:
 @nox.session
 def extras(session: nox.Session) -> None:
     """Test what wraps other packages, with the extras of `sojourn` that install those."""
-    session.install(*editable("sojourn", extras=EXTRAS), *group("test"))
+    # NumPyro as well: ArviZ's converter of its runs, which reads ours, imports it.
+    session.install(*editable("sojourn", extras=EXTRAS), *group("test"), *group("benchmarks"))
     environ = {"SOJOURN_REQUIRE_FOREIGN": "1"}
     session.run("pytest", *IN_PARALLEL, "tests-integration/extras", *session.posargs, env=environ)
 
