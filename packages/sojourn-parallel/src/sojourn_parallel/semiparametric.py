@@ -64,6 +64,21 @@ class Estimate(NamedTuple):
         return -0.5 * jnp.sum(jnp.square(point)) + jnp.sum(corrections)
 
 
+class Point(NamedTuple):
+    """Where a chain is.
+
+    Attributes
+    ----------
+    position : Array
+        ``(D,)``, in standard coordinates.
+    log_density : Array
+        The estimated log density there.
+    """
+
+    position: jax.Array
+    log_density: jax.Array
+
+
 def semiparametric(subposteriors: Sequence[PyTree], num_draws: int, rng_key: Any = None) -> PyTree:
     """Draw from the product of subposteriors that need not be normal.
 
@@ -138,10 +153,6 @@ def semiparametric(subposteriors: Sequence[PyTree], num_draws: int, rng_key: Any
 def _draw(keys: jax.Array, estimate: Estimate, num_draws: int) -> jax.Array:
     """Draw with one chain for each key, ``(draws, chains, D)``."""
     size, dtype = estimate.centers.shape[-1], estimate.centers.dtype
-
-    class Point(NamedTuple):
-        position: jax.Array
-        log_density: jax.Array
 
     def at(position: jax.Array) -> Point:
         return Point(position, estimate.log_density(position))
