@@ -92,13 +92,15 @@ def test_where_a_chunk_ends_changes_nothing():
     np.testing.assert_array_equal(plain.get_samples(), chunks.get_samples())
 
 
-def test_a_meeting_is_one_update_with_the_mean_of_all_chains():
+@pytest.mark.parametrize("num_made", [20, 40])
+def test_a_meeting_is_one_update_with_the_mean_of_all_chains(num_made):
+    """The harmonic mean in the first 15% of the warmup, here up to 30, then the arithmetic one."""
     warmup = choose_warmup(Pooled("stan"), WarmupSettings(adapt_mass_matrix=False))
     step_size = jnp.float32(0.5)
-    start = jax.vmap(lambda _: warmup.init(None, step_size, jnp.ones(2), False, jnp.int32(100)))(
+    start = jax.vmap(lambda _: warmup.init(None, step_size, jnp.ones(2), False, jnp.int32(200)))(
         jnp.arange(2)
     )
-    accepted = np.array([[0.9, 0.5], [0.7, 0.2]], np.float32)
+    accepted = np.array([[0.9, 0.5], [0.3, 0.2]], np.float32)
     states = start
     for transition in range(2):
         found = states.mm_state._replace(
@@ -106,11 +108,31 @@ def test_a_meeting_is_one_update_with_the_mean_of_all_chains():
             num_transitions=states.mm_state.num_transitions + 1,
         )
         states = states._replace(mm_state=found)
-    after = warmup.hold(states, jnp.int32(2), None, None)
-    error = jnp.float32(0.8 - accepted.mean())
-    expected = dual_averaging.update(dual_averaging.init(step_size), error)
-    np.testing.assert_allclose(after.step_size, jnp.exp(expected.log_step_size), rtol=1e-6)
+    after = warmup.hold(states, jnp.int32(num_made), None, None)
+    mean = {20: 2 / (1 / 0.7 + 1 / 0.25), 40: (0.7 + 0.25) / 2}[num_made]
+    expected = dual_averaging.update(dual_averaging.init(step_size), jnp.float32(0.8 - mean))
+    np.testing.assert_allclose(after.step_size, jnp.exp(expected.log_step_size), rtol=1e-5)
     assert int(after.mm_state.num_transitions) == 0
+
+
+@pytest.mark.parametrize("warmup", KERNELS)
+def test_a_chain_far_out_is_not_left_behind(warmup):
+    """Two of 16 chains start where steps must be a thousand times shorter than elsewhere."""
+    start = np.random.default_rng(0).normal(size=(CHAINS, 3)).astype(np.float32)
+    start[:2, 0] = 12.0
+    mcmc = MCMC(
+        KERNELS[warmup],
+        num_warmup=120,
+        num_samples=60,
+        num_chains=CHAINS,
+        chain_method="vectorized",
+        progress_bar=False,
+        report=False,
+    )
+    mcmc.run(jax.random.key(2), init_params=start * SCALE)
+    means = np.asarray(mcmc.get_samples(True)).mean(1) / SCALE
+    # An error of 60 draws, a third of them effective, of what has a standard deviation of 0.8.
+    assert (abs(means - (1 - np.euler_gamma)) < 5 * 0.8 / np.sqrt(60 / 3)).all()
 
 
 def test_when_chains_meet():

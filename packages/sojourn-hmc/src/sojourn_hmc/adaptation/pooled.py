@@ -6,8 +6,14 @@ sample (Chan, Golub and LeVeque 1983). In between nothing changes, so that chain
 same transition. With hundreds of chains a mean of few transitions is exact enough, and a short
 warmup does.
 
+On the way in the mean of the chains is a harmonic one. An arithmetic mean is satisfied by a
+majority that has arrived, with steps by which a chain far out, where curvature is high, never moves
+again. Later it would be wrong: in a funnel some chain is always rejected, and would shrink the
+steps of all.
+
 Source: Hoffman, Radul and Sountsov 2021, "An adaptive-MCMC scheme for setting trajectory lengths in
-Hamiltonian Monte Carlo" (statistics of many chains in place of one chain's history).
+Hamiltonian Monte Carlo" (statistics of many chains in place of one chain's history; the harmonic
+mean of their acceptance probabilities).
 
 Invariant: all that is shared is fixed from the end of the warmup on; given it, chains are
 independent, and each leaves the target as it is.
@@ -32,6 +38,8 @@ EAGER_MEETINGS = 20
 """After every transition at first, and after a new mass matrix: dual averaging swings till then."""
 EVERY = 5
 """Transitions from one meeting to the next after that."""
+FEWEST_INWARD, MOST_INWARD = 20, 75
+"""Bounds of the transitions, 15% of the warmup, in which the slowest chain counts most."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +169,13 @@ class PooledWarmup(SharedWarmup):
         settings, found = self.settings, states.mm_state
         state = _agree(states)
         if settings.adapt_step_size:
-            number = jnp.sum(found.num_transitions).astype(state.step_size.dtype)
-            mean = jnp.sum(found.sum_accept_prob) / number
+            number = found.num_transitions.astype(state.step_size.dtype)
+            accept_prob = found.sum_accept_prob / number
+            mean = jnp.where(
+                _on_the_way_in(state, num_made),
+                1 / jnp.mean(1 / accept_prob),
+                jnp.mean(accept_prob),
+            )
             last = num_made == state.schedule.num_warmup
             error = settings.target_accept_prob - mean
             state = dual_averaging.adapt_step_size(state, error, last)
@@ -181,6 +194,11 @@ class PooledWarmup(SharedWarmup):
             sums = self.warmup.no_sums(state)
         zero = jnp.zeros_like(state.step_size)
         return PooledState(common, sums, zero, jnp.zeros((), jnp.int32))
+
+
+def _on_the_way_in(state: HMCAdaptState, num_made: jax.Array) -> jax.Array:
+    share = (15 * state.schedule.num_warmup) // 100
+    return num_made <= jnp.clip(share, FEWEST_INWARD, MOST_INWARD)
 
 
 def _agree(states: HMCAdaptState) -> HMCAdaptState:
