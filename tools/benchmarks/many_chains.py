@@ -1,9 +1,13 @@
-"""Time many chains by how they advance: ``python tools/benchmarks/many_chains.py``.
+"""Measure many chains as one batch, beside NumPyro: ``nox -s benchmarks -- many_chains``.
 
-For each model and number of chains: all transitions together, each chain at its own pace, that with
-a warmup that all chains share, chains by themselves on threads, and NumPyro's vectorized chains.
-Each is a process of its own, and times the shortest of several runs after the warmup, all compiled
-before. On a GPU the same command takes more chains: ``--chains 64 512 4096 8192``.
+Each way to advance them has a process of its own for each model, and runs once before, which
+compiles everything; then a second run is timed, and draws that go on from where that one ended.
+What draws are worth is counted from the spread of the chains' means, which needs no
+autocorrelations and is the same for all ways: as many effective draws as would give means of that
+spread if they were independent. Posterior means are compared with NumPyro's in standard errors:
+before a time is believed, look at that column.
+
+Where there is a GPU the same command measures it, for more chains: ``--chains 64 512 4096 8192``.
 """
 
 from __future__ import annotations
@@ -13,178 +17,221 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import machine
 import numpy as np
 from libraries import load
-from machine import describe
-from models import (
-    eight_schools_data,
-    logistic_regression,
-    logistic_regression_data,
-)
+from models import BENCHMARKS, Model
+from page import write
+from table import grid
 
-NUM_WARMUP = 150
-REPEATS = 3
+WAYS: dict[str, dict[str, Any]] = {
+    "NumPyro": {"chain_method": "vectorized"},
+    "as chosen": {"chain_method": "vectorized"},
+    "together": {"chain_method": "vectorized", "lock_step": True},
+    "own pace": {"chain_method": "vectorized", "lock_step": False},
+    "own pace, pooled": {"chain_method": "vectorized", "lock_step": False},
+    "threads": {"chain_method": "parallel"},
+}
+"""Settings of `MCMC` by the name of the way."""
+
+COLUMNS = [
+    "model, chains",
+    "way",
+    "utilisation",
+    "second run, s",
+    "µs a leapfrog step",
+    "ESS/s",
+    "ESS/s, NumPyro = 1",
+    "z",
+]
 
 
-def eight_schools_centred(ppl: Any, dist: Any) -> Callable[..., None]:
-    """Eight schools as they are usually written first: a funnel, with trees of all depths."""
+def schools_centred(ppl: Any, dist: Any) -> Model:
+    """Eight schools with the effects themselves as sites: a funnel, with trees of all depths."""
 
     def model(sigma: Any, y: Any) -> None:
         mu = ppl.sample("mu", dist.Normal(0, 5))
         tau = ppl.sample("tau", dist.HalfCauchy(5))
-        with ppl.plate("schools", 8):
+        with ppl.plate("schools", sigma.shape[0]):
             theta = ppl.sample("theta", dist.Normal(mu, tau))
             ppl.sample("y", dist.Normal(theta, sigma), obs=y)
 
     return model
 
 
-def hierarchical(ppl: Any, dist: Any) -> Callable[..., None]:
-    """Intercepts of 97 groups with 20 counts each; 100 dimensions."""
+def hierarchy(ppl: Any, dist: Any) -> Model:
+    """Counts in 98 groups whose log rates have a common mean and scale; 100 dimensions."""
 
-    def model(group: Any, x: Any, y: Any) -> None:
-        mu = ppl.sample("mu", dist.Normal(0, 1))
+    def model(y: Any) -> None:
+        mu = ppl.sample("mu", dist.Normal(0, 2))
         tau = ppl.sample("tau", dist.HalfNormal(1))
-        slope = ppl.sample("slope", dist.Normal(0, 1))
-        with ppl.plate("groups", 97):
+        with ppl.plate("groups", y.shape[0]):
             z = ppl.sample("z", dist.Normal(0, 1))
-        with ppl.plate("rows", y.shape[0]):
-            rate = mu + tau * z[group] + slope * x
-            ppl.sample("y", dist.Poisson(jnp.exp(rate)), obs=y)
+            ppl.sample("y", dist.Poisson(jax.numpy.exp(mu + tau * z)), obs=y)
 
     return model
 
 
-def hierarchical_data() -> dict[str, np.ndarray]:
+def hierarchy_data() -> dict[str, np.ndarray]:
     """Counts simulated from the model."""
-    rng = np.random.default_rng(97)
-    group = np.repeat(np.arange(97), 20)
-    x = rng.normal(size=group.size)
-    rate = 0.5 + 0.7 * rng.normal(size=97)[group] + 0.3 * x
-    y = rng.poisson(np.exp(rate))
-    return {
-        "group": group.astype(np.int32),
-        "x": x.astype(np.float32),
-        "y": y.astype(np.int32),
-    }
+    rng = np.random.default_rng(98)
+    return {"y": rng.poisson(np.exp(1 + 0.5 * rng.standard_normal(98))).astype(np.int32)}
 
 
 MODELS = {
-    "eight-schools": (eight_schools_centred, eight_schools_data),
-    "logistic": (logistic_regression, logistic_regression_data),
-    "hierarchical": (hierarchical, hierarchical_data),
-}
-METHODS = {
-    "together": {"chain_method": "vectorized", "lock_step": True},
-    "own pace": {"chain_method": "vectorized", "lock_step": False},
-    "together, pooled": {"chain_method": "vectorized", "lock_step": True},
-    "own pace, pooled": {"chain_method": "vectorized", "lock_step": False},
-    "threads": {"chain_method": "parallel"},
-    "numpyro": {"chain_method": "vectorized"},
+    "schools, centred": (schools_centred, BENCHMARKS["eight-schools"].data),
+    "logistic": (BENCHMARKS["logistic"].build, BENCHMARKS["logistic"].data),
+    "hierarchy": (hierarchy, hierarchy_data),
 }
 
 
-def measure(
-    model_name: str, method: str, num_chains: int, num_samples: int, cpu_time: bool
-) -> dict[str, Any]:
-    """Run one cell of the table in this process.
+class Cell(NamedTuple):
+    """What is measured of one way, for one model and number of chains.
 
-    Returns
-    -------
-    dict
-        Microseconds a draw of a chain and a leapfrog step of it took, and the utilisation.
+    Attributes
+    ----------
+    seconds : float
+        What the run took, warmup included, compiled before.
+    step : float
+        Microseconds of further draws for each leapfrog step that they are made of.
+    utilisation : float, optional
+        Share of the computed steps that they were.
+    means, variances : dict of str to list
+        By site: means over all chains, and the variances of the chains' own means.
+    ess : float
+        Effective draws of the component that has fewest.
     """
-    library = load("numpyro" if method == "numpyro" else "sojourn")
-    build, data = MODELS[model_name]
+
+    seconds: float
+    step: float
+    utilisation: float | None
+    means: dict[str, list[float]]
+    variances: dict[str, list[float]]
+    ess: float
+
+
+def measure(way: str, model_name: str, num_chains: int, num_warmup: int, num_samples: int) -> Cell:
+    """Run one cell of the table in this process."""
+    library = load("numpyro" if way == "NumPyro" else "sojourn")
+    build, make_data = MODELS[model_name]
     kernel_settings: dict[str, Any] = {}
-    if method.endswith("pooled"):
+    settings: dict[str, Any] = dict(WAYS[way])
+    if way != "NumPyro":
+        settings["report"] = False
+    if way.endswith("pooled"):
         from sojourn_hmc import Pooled
 
         kernel_settings["warmup"] = Pooled("stan")
-    settings: dict[str, Any] = dict(METHODS[method])
-    if method != "numpyro":
-        settings["report"] = False
-    clock = time.process_time if cpu_time else time.perf_counter
     mcmc = library.MCMC(
         library.NUTS(build(library.ppl, library.dist), **kernel_settings),
-        num_warmup=NUM_WARMUP,
+        num_warmup=num_warmup,
         num_samples=num_samples,
         num_chains=num_chains,
         progress_bar=False,
         **settings,
     )
-    mcmc.warmup(jax.random.key(0), **data())
+    data = {name: jax.device_put(value) for name, value in make_data().items()}
 
-    def run() -> float:
-        start = clock()
-        mcmc.run(jax.random.key(1), **data(), extra_fields=("num_steps",))
-        jax.block_until_ready(mcmc.get_samples())
-        return clock() - start
+    def run(seed: int) -> tuple[float, dict[str, Any]]:
+        begin = time.perf_counter()
+        mcmc.run(jax.random.PRNGKey(seed), **data, extra_fields=("num_steps",))
+        found = jax.block_until_ready(mcmc.get_samples(group_by_chain=True))
+        return time.perf_counter() - begin, found
 
-    run()
-    seconds = min(run() for _ in range(REPEATS))
-    num_steps = int(np.sum(mcmc.get_extra_fields()["num_steps"]))
-    return {
-        "draw": seconds / (num_chains * num_samples) * 1e6,
-        "step": seconds / num_steps * 1e6,
-        "utilisation": getattr(mcmc, "utilisation", None),
-        "backend": jax.default_backend(),
-    }
+    def go_on(seed: int) -> float:
+        mcmc.post_warmup_state = mcmc.last_state
+        return run(seed)[0]
+
+    run(0)
+    seconds, found = run(1)
+    utilisation = getattr(mcmc, "utilisation", None)
+    go_on(2)
+    draws = go_on(3)
+    steps = int(np.sum(np.asarray(mcmc.get_extra_fields()["num_steps"])))
+    means, variances, least = {}, {}, np.inf
+    for site, values in found.items():
+        components = np.asarray(values, np.float64).reshape(num_chains, num_samples, -1)
+        chain_means = components.mean(1)
+        spread = chain_means.var(0, ddof=1)
+        means[site] = chain_means.mean(0).tolist()
+        variances[site] = (spread / num_chains).tolist()
+        least = min(least, float(np.min(num_chains * components.var((0, 1)) / spread)))
+    return Cell(seconds, 1e6 * draws / steps, utilisation, means, variances, least)
 
 
-def in_process(*cell: Any) -> dict[str, Any]:
+def in_process(way: str, *cell: Any) -> Cell:
     """Run one cell in a process of its own."""
-    command = [sys.executable, str(Path(__file__)), "--cell", json.dumps(cell)]
-    finished = subprocess.run(command, check=True, capture_output=True, text=True)
-    result: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-    return result
+    command = [sys.executable, str(Path(__file__)), "--cell", json.dumps([way, *cell])]
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Cell(**json.loads(finished.stdout.splitlines()[-1]))
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--chains", nargs="+", type=int, default=[64, 256, 1024])
-    parser.add_argument("--samples", type=int, default=100)
-    parser.add_argument(
-        "--cpu-time",
-        action="store_true",
-        help="processor time, for a machine with other work to do; says nothing of threads",
-    )
-    parser.add_argument("--cell", type=json.loads, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.cell is not None:
-        print(json.dumps(measure(*options.cell)))
-        return
-    about = describe()
-    print(f"{about['cpu']}, {about['cores']} cores, load {about['load']:.1f}\n")
-    print("| model | chains | advanced | utilisation | µs a draw | µs a step | steps a second, |")
-    print("| | | | | | | NumPyro = 1 |")
-    print("| --- | ---: | --- | ---: | ---: | ---: | ---: |")
+def largest_difference(found: Cell, expected: Cell) -> float:
+    """Largest difference of two ways' means, in its standard error."""
+    z = [
+        np.abs(np.subtract(found.means[site], mean))
+        / np.sqrt(np.add(found.variances[site], expected.variances[site]))
+        for site, mean in expected.means.items()
+    ]
+    return float(np.max(np.concatenate(z)))
+
+
+def rows(options: argparse.Namespace) -> Iterator[list[str]]:
+    """Measure, and yield the lines of the table."""
     for model in options.models:
         for num_chains in options.chains:
-            base = None
-            # NumPyro first, so that every line can be compared with it.
-            for method in sorted(options.methods, key=lambda name: name != "numpyro"):
-                found = in_process(model, method, num_chains, options.samples, options.cpu_time)
-                if method == "numpyro":
-                    base = found["step"]
-                share = found["utilisation"]
-                shown = "" if share is None else f"{share:.2f}"
-                ratio = "" if base is None else f"{base / found['step']:.2g}"
-                print(
-                    f"| {model} | {num_chains} | {method} | {shown} | {found['draw']:.3g} | "
-                    f"{found['step']:.3g} | {ratio} |",
-                    flush=True,
-                )
+            theirs = None
+            for way in options.ways:
+                ours = in_process(way, model, num_chains, options.num_warmup, options.num_samples)
+                theirs = ours if way == "NumPyro" else theirs
+                rate = ours.ess / ours.seconds
+                line = [f"{model}, {num_chains}", way]
+                line += ["" if ours.utilisation is None else f"{ours.utilisation:.2f}"]
+                line += [f"{ours.seconds:#.3g}", f"{ours.step:#.3g}", f"{rate:,.0f}"]
+                if theirs is not None and way != "NumPyro":
+                    ratio = rate * theirs.seconds / theirs.ess
+                    line += [f"{ratio:#.3g}×", f"{largest_difference(ours, theirs):.1f}"]
+                else:
+                    line += ["", ""]
+                yield line
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, print a table, and put it into a page if asked to."""
+    parser = argparse.ArgumentParser(prog="nox -s benchmarks -- many_chains", description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--chains", nargs="+", type=int, default=[64, 256, 1024])
+    parser.add_argument("--num-warmup", type=int, default=300)
+    parser.add_argument("--num-samples", type=int, default=200)
+    parser.add_argument("--write", type=Path, help="put the table into this page")
+    parser.add_argument("--cell", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.cell is not None:
+        print(json.dumps(measure(*options.cell)._asdict()))
+        return
+    about = machine.describe()
+    lines = []
+    for line in rows(options):
+        lines.append(line)
+        print(" | ".join(line), file=sys.stderr, flush=True)
+    command = " ".join(["nox -s benchmarks -- many_chains", *arguments])
+    device = jax.devices()[0]
+    where = about["cpu"] if device.platform == "cpu" else device.device_kind
+    text = (
+        f"`{command}`: {options.num_warmup} transitions of warmup and {options.num_samples} draws "
+        f"a chain, once, on {about['cores']} cores ({where}), load average {about['load']:.1f} at "
+        f"the start.\n\n{grid(COLUMNS, lines)}\n"
+    )
+    print(text)
+    if options.write:
+        write(options.write, "many-chains", text)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

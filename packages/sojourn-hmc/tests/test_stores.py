@@ -1,5 +1,6 @@
 """Draws on disk as they arrive: the same draws, in bounded memory, and after a crash."""
 
+import io
 import json
 import pickle
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from sojourn_hmc import MCMC, NUTS, CheckpointError, NumpyStore, SamplingWarning, Setup, ZarrStore
+from sojourn_hmc.stores import numpy_store
 
 KEY = jax.random.key(3)
 
@@ -100,6 +102,16 @@ def test_plain_numpy_reads_the_files(tmp_path, reference):
 def test_draws_are_mapped_and_not_loaded(tmp_path):
     mcmc = run(make(), store=NumpyStore(tmp_path))
     assert all(isinstance(leaf, np.memmap) for leaf in mcmc._results.samples.values())
+
+
+def test_a_file_may_take_less_than_it_is_given():
+    class Slow(io.BytesIO):
+        def write(self, given):
+            return super().write(bytes(given)[:7])
+
+    file, values = Slow(), np.arange(10, dtype=np.float32).reshape(5, 2)
+    numpy_store._write_all(file, values)
+    assert file.getvalue() == values.tobytes()
 
 
 class Gone(Exception):

@@ -1,13 +1,18 @@
-"""Draws in ``.npy`` files of a directory, which NumPy maps into memory."""
+"""Draws in ``.npy`` files of a directory, which NumPy maps into memory to read them.
+
+They are written by the file: pages of a map that is written to count as the process's memory.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -49,7 +54,7 @@ class NumpyStore(DrawStore):
 
     def __init__(self, path: str | PathLike[str]):
         super().__init__(path)
-        self._arrays: dict[str, np.ndarray] = {}
+        self._places: dict[str, _Place] = {}
         self._layout: Layout | None = None
 
     def create(self, layout: Layout) -> None:
@@ -72,16 +77,21 @@ class NumpyStore(DrawStore):
         self.commit(completed, durable=True)
 
     def write(self, name: str, chains: Sequence[int], first: int, values: np.ndarray) -> None:
-        last = first + values.shape[1]
-        self._arrays[name][chains[0] : chains[-1] + 1, first:last] = values
+        place = self._places[name]
+        values = np.ascontiguousarray(values, place.dtype)
+        # A file of its own each time: threads must not share a position.
+        with open(place.path, "r+b", buffering=0) as file:
+            for chain, draws in zip(chains, values, strict=True):
+                file.seek(place.offset(chain, first))
+                _write_all(file, draws)
 
     def commit(self, completed: Sequence[int], durable: bool) -> None:
         layout = self._layout
         assert layout is not None
         if durable:
-            for array in self._arrays.values():
-                if isinstance(array, np.memmap):
-                    array.flush()
+            for place in self._places.values():
+                with open(place.path, "r+b") as file:
+                    os.fsync(file.fileno())
         arrays = {
             name: {"file": _file(name), "shape": shape, "dtype": dtype}
             for name, (shape, dtype) in _described(layout).items()
@@ -103,12 +113,10 @@ class NumpyStore(DrawStore):
         return list(self._index()["arrays"])
 
     def array(self, name: str) -> Any:
-        if name in self._arrays:
-            return self._arrays[name]
         index = self._index()
         entry = index["arrays"][name]
         dtype, path = np.dtype(entry["dtype"]), self.path / entry["file"]
-        return _load(path, _whole(index, entry["shape"]), dtype, "r")
+        return _load(path, _whole(index, entry["shape"]), dtype)
 
     def _index(self) -> dict[str, Any]:
         path = self.path / INDEX
@@ -134,13 +142,30 @@ class NumpyStore(DrawStore):
             whole = (layout.num_chains, layout.num_draws, *shape)
             if not path.exists():
                 _make(path, whole, dtype)
-            elif _shape_of(path) != whole:
+            elif _header(path)[0] != whole:
                 _grow(path, whole, dtype)
-            self._arrays[name] = _load(path, whole, dtype, "r+")
+            self._places[name] = _Place(path, _header(path)[1], whole, np.dtype(dtype))
 
-    def __getstate__(self) -> dict:
-        """Leave open files behind."""
-        return {**vars(self), "_arrays": {}}
+
+class _Place(NamedTuple):
+    """Where an array is: its file, where in that the values begin, its shape and dtype."""
+
+    path: Path
+    begin: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def offset(self, chain: int, draw: int) -> int:
+        """Where in the file a draw begins."""
+        draws = chain * self.shape[1] + draw
+        return self.begin + draws * math.prod(self.shape[2:]) * self.dtype.itemsize
+
+
+def _write_all(file: io.FileIO, values: np.ndarray) -> None:
+    """Write all bytes of an array: a file without a buffer may take fewer than it is given."""
+    left = values.reshape(-1).view(np.uint8).data
+    while left:
+        left = left[file.write(left) :]
 
 
 def _file(name: str) -> str:
@@ -157,10 +182,12 @@ def _whole(index: dict[str, Any], shape: Sequence[int]) -> tuple[int, ...]:
     return (index["num_chains"], index["num_draws"], *shape)
 
 
-def _shape_of(path: Path) -> tuple[int, ...]:
+def _header(path: Path) -> tuple[tuple[int, ...], int]:
+    """Shape of the array in a file, and where its values begin."""
     with open(path, "rb") as file:
         np.lib.format.read_magic(file)
-        return np.lib.format.read_array_header_1_0(file)[0]
+        shape = np.lib.format.read_array_header_1_0(file)[0]
+        return shape, file.tell()
 
 
 def _make(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -209,11 +236,11 @@ def _grow(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     os.replace(longer, path)
 
 
-def _load(path: Path, shape: tuple[int, ...], dtype: np.dtype, mode: Any) -> np.ndarray:
+def _load(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if 0 in shape:  # nothing can be mapped
         return np.zeros(shape, dtype)
     try:
-        array = np.load(path, mmap_mode=mode, allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if array.dtype.kind == "V":
