@@ -247,7 +247,7 @@ def quickstart(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Measure against NumPyro, installed beside; print the ratios.
 
-    `-- PART` runs a part of tools/benchmarks alone: adaptation, driver, placement, accelerator,
+    `-- PART` runs a part of tools/benchmarks alone: adaptation, driver, placement, many_chains,
     tracing, distributions and others, each a file of that name.
     """
     session.install(*editable("sojourn"), *group("benchmarks"))
