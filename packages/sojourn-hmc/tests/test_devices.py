@@ -13,7 +13,7 @@ import pytest
 from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from sojourn_hmc import HMC, MCMC, NUTS, SA, BarkerMH, PotentialTarget
+from sojourn_hmc import HMC, MCMC, NUTS, SA, BarkerMH, Pooled, PotentialTarget
 from sojourn_hmc.target import Setup
 
 pytestmark = pytest.mark.filterwarnings("ignore::sojourn_hmc.SamplingWarning")
@@ -346,3 +346,32 @@ def test_every_kernel_runs_in_batches_on_devices(kernel):
         mcmc.run(KEY, init_params=start)
         found.append({"z": np.asarray(mcmc.get_samples(group_by_chain=True))})
     assert_same(found[1], found[0], **ROUNDING)
+
+
+@pytest.mark.parametrize("lock_step", [True, False])
+def test_a_chain_that_is_repeated_counts_once_in_a_shared_warmup(lock_step):
+    """Five chains on two devices: the second learns what its two chains learn by themselves."""
+    kernel = NUTS(potential_fn=skewed, warmup=Pooled("stan"), max_tree_depth=3)
+    keys = jnp.stack([jax.random.fold_in(KEY, chain) for chain in range(5)])
+    start = np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2)
+    settings = {"num_warmup": 22, "num_samples": 1, "lock_step": lock_step}
+    filled = make(5, mesh(2), kernel, **settings)
+    filled.run(keys, init_params=start)
+    alone = make(2, "vectorized", kernel, **settings)
+    alone.run(keys[3:], init_params=start[3:])
+    found, expected = (mcmc.last_state.adapt_state for mcmc in (filled, alone))
+    for leaf in ("step_size", "inverse_mass_matrix"):
+        on_second = np.asarray(getattr(found, leaf))[3:]
+        np.testing.assert_allclose(on_second, getattr(expected, leaf), **ROUNDING)
+    averaging = [state.ss_state.error_average for state in (found, expected)]
+    np.testing.assert_allclose(averaging[0][3:], averaging[1], **ROUNDING)
+
+
+def test_a_chain_that_is_repeated_is_no_use():
+    kernel = NUTS(potential_fn=skewed, max_tree_depth=4)
+    mcmc = make(5, mesh(2), kernel, num_warmup=0, num_samples=12, lock_step=True)
+    start = np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2)
+    mcmc.run(KEY, init_params=start, extra_fields=("num_steps",))
+    steps = np.asarray(mcmc.get_extra_fields(group_by_chain=True)["num_steps"])
+    executed = 3 * (steps[:3].max(0).sum() + steps[3:].max(0).sum())
+    assert mcmc.utilisation == steps.sum() / executed

@@ -83,7 +83,8 @@ def test_every_chain_draws_what_it_would_by_itself(make, settings):
 
         @jax.jit
         def at_own_pace(states):
-            return advance_flat(kernel.steps((), {}), None, fields, num_rows, states, plan)
+            own = jnp.ones(CHAINS, bool)
+            return advance_flat(kernel.steps((), {}), None, fields, num_rows, states, plan, own)
 
         states = jax.jit(lambda: first_states(kernel, jnp.int32(25)))()
         last, rows, effort = at_own_pace(states)
@@ -121,7 +122,7 @@ def test_divergences_and_saturated_trees_in_company():
                 potential_fn=potential, max_tree_depth=5, step_size=step_size
             ).init(key, 0, jnp.float32(-0.5), (), {})
         )(jax.random.split(jax.random.key(0), 4), jnp.array([0.9, 0.5, 0.3, 1e-3]))
-        own = advance_flat(kernel.steps((), {}), None, fields, 30, states, plan)
+        own = advance_flat(kernel.steps((), {}), None, fields, 30, states, plan, jnp.ones(4, bool))
         step = jax.vmap(lambda state: kernel.sample(state, (), {}))
         return own[1], advance(step, fields.select, 30, states, plan)[1]
 
@@ -155,7 +156,8 @@ def move(fields, num_transitions, draws, law):
     keys = jax.random.split(jax.random.key(5), jax.tree.leaves(draws)[0].shape[0])
     plan = Plan(jnp.int32(num_transitions), jnp.int32(num_transitions), jnp.int32(1))
     steps = INVARIANT.steps((law,), {})
-    states, _, _ = advance_flat(steps, None, fields, 1, jax.vmap(first)(keys, draws), plan)
+    begin, own = jax.vmap(first)(keys, draws), jnp.ones(len(keys), bool)
+    states, _, _ = advance_flat(steps, None, fields, 1, begin, plan, own)
     return states.z
 
 

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sojourn_hmc import MCMC, NUTS, Pooled, Warmup, hmc
+from sojourn_hmc import MCMC, NUTS, Meeting, Pooled, Warmup, hmc
 from sojourn_hmc.adaptation import dual_averaging, welford
 from sojourn_hmc.adaptation.pooled import EAGER_MEETINGS, EVERY
-from sojourn_hmc.adaptation.warmup import WarmupSettings
+from sojourn_hmc.adaptation.warmup import Observation, WarmupSettings
+from sojourn_hmc.start import StartPoint
 from sojourn_hmc.warmups import choose_warmup
 
 CHAINS = 16
@@ -108,7 +109,7 @@ def test_a_meeting_is_one_update_with_the_mean_of_all_chains(num_made):
             num_transitions=states.mm_state.num_transitions + 1,
         )
         states = states._replace(mm_state=found)
-    after = warmup.hold(states, jnp.int32(num_made), None, None)
+    after = warmup.hold(states, jnp.ones(2, bool), jnp.int32(num_made), None, None)
     mean = {20: 2 / (1 / 0.7 + 1 / 0.25), 40: (0.7 + 0.25) / 2}[num_made]
     expected = dual_averaging.update(dual_averaging.init(step_size), jnp.float32(0.8 - mean))
     np.testing.assert_allclose(after.step_size, jnp.exp(expected.log_step_size), rtol=1e-5)
@@ -133,6 +134,42 @@ def test_a_chain_far_out_is_not_left_behind(warmup):
     means = np.asarray(mcmc.get_samples(True)).mean(1) / SCALE
     # An error of 60 draws, a third of them effective, of what has a standard deviation of 0.8.
     assert (abs(means - (1 - np.euler_gamma)) < 5 * 0.8 / np.sqrt(60 / 3)).all()
+
+
+@pytest.mark.parametrize("name", ["stan", "fisher"])
+def test_a_chain_that_fills_a_device_up_does_not_count(name):
+    """Three places with two chains, the last one twice, learn what the two learn."""
+    warmup = choose_warmup(Pooled(name), WarmupSettings(target_accept_prob=0.7))
+    rng = np.random.default_rng(4)
+
+    def found_by(chain, num_transitions=6):
+        draws = rng.normal(size=(2, num_transitions, 3)).astype(np.float32)
+        start = StartPoint(jnp.ones(3), jnp.float32(0.0), jnp.ones(3))
+        step_size = jnp.float32(0.5 + chain)
+        state = warmup.init(start, step_size, jnp.ones(3), False, jnp.int32(100))
+        for step, (position, gradient) in enumerate(zip(*draws, strict=True)):
+            seen = Observation(position, gradient, jnp.float32(0.3 + 0.4 * chain), jnp.array(True))
+            state = warmup.learn(state, jnp.int32(20 + step), seen, None, None)
+        return state
+
+    first, second = found_by(0), found_by(1)
+    made = jnp.int32(26)
+
+    def meet(chains, counts):
+        states = jax.tree.map(lambda *leaves: jnp.stack(leaves), *chains)
+        meeting = Meeting(
+            None, lambda states, counts: warmup.hold(states, counts, made, None, None)
+        )
+        return meeting.of(states, jnp.array(counts))
+
+    expected = meet([first, second], [True, True])
+    filled = meet([first, second, second], [True, True, False])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), filled, expected)
+    twice = meet([first, second, second], [True, True, True])
+    assert abs(twice.step_size / expected.step_size - 1) > 0.01
+    # A device that has no chain of its own goes on with numbers.
+    alone = meet([second, second], [False, False])
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(alone))
 
 
 def test_when_chains_meet():

@@ -170,11 +170,12 @@ class Job(NamedTuple):
                 lambda state: kernel.sample(state, *inputs), fields.select, num_rows, state, plan
             ), None
 
-        def advance_all(states: Any, data: tuple, plan: Plan) -> tuple[Any, tuple, Any]:
+        def advance_all(places: Any, data: tuple, plan: Plan) -> tuple[Any, tuple, Any]:
             assert pace is not None
+            states, own = places
             inputs = structure.bind(data)
             states, rows, effort = advance_batch(
-                kernel, inputs, pace, fields, num_rows, states, plan
+                kernel, inputs, pace, fields, num_rows, states, plan, own
             )
             return states, rows, jax.tree.map(lambda number: number[None], effort)
 

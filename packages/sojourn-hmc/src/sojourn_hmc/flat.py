@@ -63,7 +63,13 @@ class Batch(NamedTuple):
 
 
 def advance_flat(
-    steps: Steps, meeting: Meeting | None, fields: Fields, num_rows: int, states: Any, plan: Plan
+    steps: Steps,
+    meeting: Meeting | None,
+    fields: Fields,
+    num_rows: int,
+    states: Any,
+    plan: Plan,
+    own: jax.Array,
 ) -> tuple[Any, tuple, Effort]:
     """Make the transitions of a plan; as `sojourn_hmc.chunk.advance`, for a batch.
 
@@ -75,6 +81,8 @@ def advance_flat(
         Where chains stop for each other.
     fields, num_rows, states, plan
         As for `advance`; ``states`` has a leading axis of chains.
+    own : Array
+        Which chains are there for their own sake, and not to fill a device up.
 
     Returns
     -------
@@ -124,7 +132,7 @@ def advance_flat(
         since = batch.made - plan.first_kept
         kept = here & (since >= 0) & (since % plan.thinning == 0)
         due = here & jax.vmap(meeting.is_due)(states) if meeting else jnp.zeros_like(here)
-        count = jnp.where(here, jax.vmap(steps.num_steps)(states), 0)
+        count = jnp.where(here & own, jax.vmap(steps.num_steps)(states), 0)
         return batch._replace(
             states=states,
             made=batch.made + here.astype(jnp.int32),
@@ -140,7 +148,7 @@ def advance_flat(
     def meet(batch: Batch, meeting: Meeting) -> Batch:
         def hold() -> Batch:
             return batch._replace(
-                states=meeting.hold(batch.states),
+                states=meeting.of(batch.states, own),
                 begins=jnp.ones_like(batch.begins),
                 due=jnp.zeros_like(batch.due),
             )

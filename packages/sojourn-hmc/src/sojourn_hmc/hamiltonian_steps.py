@@ -108,7 +108,7 @@ def meeting_of_warmup(
         As for `MCMCKernel.sample`.
     """
 
-    def hold(states: HMCState) -> HMCState:
+    def hold(states: HMCState, counts: jax.Array) -> HMCState:
         def search_of_one(state: HMCState, metric: Metric, step_size: jax.Array) -> jax.Array:
             start = StartPoint(
                 ravel_pytree(state.z)[0], state.potential_energy, ravel_pytree(state.z_grad)[0]
@@ -118,10 +118,10 @@ def meeting_of_warmup(
 
         def search(metric: Metric, step_size: jax.Array) -> jax.Array:
             found = jax.vmap(lambda state: search_of_one(state, metric, step_size))(states)
-            return jnp.exp(jnp.mean(jnp.log(found)))
+            return jnp.exp(jnp.mean(jnp.log(found), where=counts))
 
         one: HMCState = jax.tree.map(lambda leaf: leaf[0], states)
-        learned = warmup.hold(states.adapt_state, one.i, kernel.blocks(one.z), search)
+        learned = warmup.hold(states.adapt_state, counts, one.i, kernel.blocks(one.z), search)
         num_chains = states.i.shape[0]
         return states._replace(
             adapt_state=jax.tree.map(

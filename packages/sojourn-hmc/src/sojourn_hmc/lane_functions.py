@@ -55,7 +55,9 @@ def advance_lane(placement: Placement, advance_one: OfChains, advance_batch: OfC
         None.
     advance_batch : Callable
         The same of chains with a leading axis, ``(C, ...)``, with rows ``(R, C, ...)``: of those
-        that one device has. What it gives last has a leading axis of one.
+        that one device has. What it gives last has a leading axis of one. Its first argument is a
+        pair: the states, and which of them are no repetition that fills a device up, ``(C,)``, or
+        None if none is.
 
     Returns
     -------
@@ -66,7 +68,17 @@ def advance_lane(placement: Placement, advance_one: OfChains, advance_batch: OfC
         return advance_one
     transform = placement.transform
     if transform is None:
-        return _over_devices(placement, advance_one, advance_batch, (0, 1, 0))
+        own = placement.own_places
+
+        def one(places: Any, *shared: Any) -> Any:
+            return advance_one(places[0], *shared)
+
+        of_places = _over_devices(placement, one, advance_batch, (0, 1, 0))
+
+        def advance(states: Any, *shared: Any) -> Any:
+            return of_places((states, None if own is None else jnp.asarray(own)), *shared)
+
+        return advance
 
     def transformed(states: Any, *shared: Any) -> tuple[Any, Any, Any]:
         states, rows, last = transform(lambda state: advance_one(state, *shared))(states)

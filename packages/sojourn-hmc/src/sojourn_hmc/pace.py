@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from sojourn_hmc.chunk import Effort, Plan
 from sojourn_hmc.fields import Fields
@@ -123,6 +124,7 @@ def advance_batch(
     num_rows: int,
     states: Any,
     plan: Plan,
+    own: jax.Array | None = None,
 ) -> tuple[Any, tuple, Effort | None]:
     """Advance a batch; as `advance_flat` and `advance_together`.
 
@@ -136,11 +138,22 @@ def advance_batch(
         From `choose_pace`.
     fields, num_rows, states, plan
         As for `sojourn_hmc.chunk.advance`; ``states`` has a leading axis of chains.
+    own : Array, optional
+        Which chains are there for their own sake, and not to fill a device up; all by default.
     """
     meeting = kernel.meeting(*inputs)
+    if own is None:
+        own = jnp.ones(jax.tree.leaves(states)[0].shape[0], bool)
     if pace.own:
-        return advance_flat(kernel.steps(*inputs), meeting, fields, num_rows, states, plan)
+        return advance_flat(kernel.steps(*inputs), meeting, fields, num_rows, states, plan, own)
     count = kernel.steps(*inputs).num_steps if offers_steps(kernel) else None
     return advance_together(
-        lambda state: kernel.sample(state, *inputs), count, meeting, fields, num_rows, states, plan
+        lambda state: kernel.sample(state, *inputs),
+        count,
+        meeting,
+        fields,
+        num_rows,
+        states,
+        plan,
+        own,
     )

@@ -85,9 +85,16 @@ class Placement(NamedTuple):
             return chains[0]
         return np.pad(chains, (0, -len(lane) % self.num_shards), "edge")
 
+    @property
+    def own_places(self) -> tuple[bool, ...] | None:
+        """Which places of a lane on a mesh have a chain of their own; None if all have."""
+        (first, *_) = self.lanes
+        filling = -len(first) % self.num_shards
+        return (True,) * len(first) + (False,) * filling if filling else None
+
     def decides(self) -> tuple:
         """What of it decides a program, beside the shapes."""
-        return (self.batched, self.mesh, self.chain_axes, self.transform)
+        return (self.batched, self.mesh, self.chain_axes, self.transform, self.own_places)
 
     def lay_out(self, chains: Any) -> Any:
         """Put arrays with a leading axis of a lane's chains where the lane is."""

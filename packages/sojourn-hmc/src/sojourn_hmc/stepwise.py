@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 State = Any
 Progress = Any
@@ -52,8 +53,18 @@ class Meeting(NamedTuple):
         ``is_due(state)`` of one chain, a boolean scalar: whether it waits for the others before its
         next transition. The same for all chains that have made as many transitions.
     hold : Callable
-        ``hold(states) -> states`` of all chains, with a leading axis; afterwards none is due.
+        ``hold(states, counts) -> states`` of all chains, with a leading axis; afterwards none is
+        due. ``counts`` holds a boolean for each: a chain that is there only to fill a device up
+        repeats another, and does not count.
     """
 
     is_due: Callable[[State], jax.Array]
-    hold: Callable[[State], State]
+    hold: Callable[[State, jax.Array], State]
+
+    def of(self, states: State, own: jax.Array) -> State:
+        """Hold it for states of which some, ``own``, are no repetition.
+
+        Where all are, on a device with no chain of its own, nobody reads what they learn; they
+        count, so that it is finite.
+        """
+        return self.hold(states, own | ~jnp.any(own))

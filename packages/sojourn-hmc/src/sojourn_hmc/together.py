@@ -22,6 +22,7 @@ def advance_together(
     num_rows: int,
     states: Any,
     plan: Plan,
+    own: jax.Array,
 ) -> tuple[Any, tuple, Effort | None]:
     """Make the transitions of a plan; as `sojourn_hmc.chunk.advance`, for a batch.
 
@@ -35,6 +36,8 @@ def advance_together(
         Where chains stop for each other, beyond the end of every transition.
     fields, num_rows, states, plan
         As for `advance`; ``states`` has a leading axis of chains.
+    own : Array
+        Which chains are there for their own sake, and not to fill a device up.
 
     Returns
     -------
@@ -49,12 +52,15 @@ def advance_together(
         if count is not None:
             counts = jax.vmap(count)(states)
             effort = Effort(
-                effort.useful + jnp.sum(counts, dtype=jnp.int32),
+                effort.useful + jnp.sum(counts, where=own, dtype=jnp.int32),
                 effort.executed + counts.shape[0] * jnp.max(counts),
             )
         if meeting is not None:
             states = lax.cond(
-                jnp.all(jax.vmap(meeting.is_due)(states)), meeting.hold, lambda same: same, states
+                jnp.all(jax.vmap(meeting.is_due)(states)),
+                lambda states: meeting.of(states, own),
+                lambda same: same,
+                states,
             )
         return states, effort
 

@@ -168,7 +168,7 @@ class FisherWarmup(OverlappingWarmup, Poolable):
         state: HMCAdaptState,
         step: jax.Array,
         sums: Moments,
-        num_chains: int,
+        num_chains: jax.Array,
         blocks: Blocks | None,
         search: SearchStepSize,
     ) -> HMCAdaptState:

@@ -162,19 +162,20 @@ class PooledWarmup(SharedWarmup):
     def hold(
         self,
         states: HMCAdaptState,
+        counts: jax.Array,
         num_made: jax.Array,
         blocks: Blocks | None,
         search: SearchStepSize,
     ) -> HMCAdaptState:
         settings, found = self.settings, states.mm_state
-        state = _agree(states)
+        state = _agree(states, counts)
         if settings.adapt_step_size:
             number = found.num_transitions.astype(state.step_size.dtype)
             accept_prob = found.sum_accept_prob / number
             mean = jnp.where(
                 _on_the_way_in(state, num_made),
-                1 / jnp.mean(1 / accept_prob),
-                jnp.mean(accept_prob),
+                1 / jnp.mean(1 / accept_prob, where=counts),
+                jnp.mean(accept_prob, where=counts),
             )
             last = num_made == state.schedule.num_warmup
             error = settings.target_accept_prob - mean
@@ -182,9 +183,11 @@ class PooledWarmup(SharedWarmup):
         state = state._replace(mm_state=jax.tree.map(lambda leaf: leaf[0], found.common))
         if settings.adapt_mass_matrix:
             together = jax.tree.map(
-                welford.pool, found.sums, is_leaf=lambda node: isinstance(node, WelfordState)
+                lambda sums: welford.pool(_nothing_unless(counts, sums)),
+                found.sums,
+                is_leaf=lambda node: isinstance(node, WelfordState),
             )
-            num_chains = found.num_transitions.shape[0]
+            num_chains = jnp.sum(counts, dtype=jnp.int32)
             state = self.warmup.conclude(state, num_made - 1, together, num_chains, blocks, search)
         return state._replace(mm_state=self._nothing_new(state, state.mm_state))
 
@@ -201,21 +204,39 @@ def _on_the_way_in(state: HMCAdaptState, num_made: jax.Array) -> jax.Array:
     return num_made <= jnp.clip(share, FEWEST_INWARD, MOST_INWARD)
 
 
-def _agree(states: HMCAdaptState) -> HMCAdaptState:
-    """One state of those of all chains: they differ only before the first meeting."""
+def _nothing_unless(counts: jax.Array, sums: WelfordState) -> WelfordState:
+    """The sums ``(C, ...)`` of chains that count; of the others those of no position."""
+
+    def keep(leaf: jax.Array) -> jax.Array:
+        return jnp.where(_beside(counts, leaf), leaf, jnp.zeros_like(leaf))
+
+    return jax.tree.map(keep, sums)
+
+
+def _beside(counts: jax.Array, values: jax.Array) -> jax.Array:
+    """``counts`` in a shape that spreads over ``values``, both with a leading axis of chains."""
+    return counts.reshape(counts.shape + (1,) * (values.ndim - 1))
+
+
+def _agree(states: HMCAdaptState, counts: jax.Array) -> HMCAdaptState:
+    """One state of those of all chains that count: they differ only before the first meeting."""
     one: HMCAdaptState = jax.tree.map(lambda leaf: leaf[0], states)
 
-    def geometric_mean(values: jax.Array) -> jax.Array:
-        mean = jnp.exp(jnp.mean(jnp.log(values), 0))
+    def mean_of(values: jax.Array, found: jax.Array) -> jax.Array:
         # What is equal already must not change by rounding.
-        return jnp.where(jnp.all(values == values[:1]), values[0], mean)
+        same = jnp.all((values == values[:1]) | ~_beside(counts, values))
+        return jnp.where(same, values[0], found)
+
+    def geometric_mean(values: jax.Array) -> jax.Array:
+        logs = jnp.log(values)
+        return mean_of(values, jnp.exp(jnp.mean(logs, 0, where=_beside(counts, logs))))
 
     def together(block: jax.Array) -> jax.Array:
         # A vector has the axis of chains before its own; a matrix is given, not guessed.
         return geometric_mean(block) if block.ndim == 2 else block[0]
 
     points = states.ss_state.shrinkage_point
-    point = jnp.where(jnp.all(points == points[0]), points[0], jnp.mean(points))
+    point = mean_of(points, jnp.mean(points, where=counts))
     averaging = one.ss_state._replace(shrinkage_point=point)
     return one._replace(
         step_size=geometric_mean(states.step_size), ss_state=averaging

@@ -27,6 +27,7 @@ class SharedWarmup(Warmup):
     def hold(
         self,
         states: HMCAdaptState,
+        counts: jax.Array,
         num_made: jax.Array,
         blocks: Blocks | None,
         search: SearchStepSize,
@@ -37,6 +38,8 @@ class SharedWarmup(Warmup):
         ----------
         states : HMCAdaptState
             Those of all chains, with a leading axis.
+        counts : Array
+            Which of them count, ``(C,)``: one that only fills a device up repeats another.
         num_made : Array
             Transitions that each chain has made.
         blocks : Blocks or None
@@ -82,7 +85,7 @@ class Poolable(Warmup):
         state: HMCAdaptState,
         step: jax.Array,
         sums: Any,
-        num_chains: int,
+        num_chains: jax.Array,
         blocks: Blocks | None,
         search: SearchStepSize,
     ) -> HMCAdaptState:
@@ -96,7 +99,7 @@ class Poolable(Warmup):
             The last transition.
         sums : pytree
             Of all chains since the last time.
-        num_chains : int
+        num_chains : Array
             How many they are: as many draws count for one.
         blocks, search
             As for `Warmup.learn`.

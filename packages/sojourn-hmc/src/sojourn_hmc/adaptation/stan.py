@@ -108,7 +108,7 @@ class StanWarmup(Poolable):
         state: HMCAdaptState,
         step: jax.Array,
         sums: Any,
-        num_chains: int,
+        num_chains: jax.Array,
         blocks: Blocks | None,
         search: SearchStepSize,
     ) -> HMCAdaptState:
