@@ -94,7 +94,10 @@ def test_chains_at_their_own_pace_go_on(tmp_path):
     own_pace = {"chain_method": "vectorized", "lock_step": False}
     broken_off(make(progress_rate=20, **own_pace), tmp_path, "warmup", 1)
     broken_off(make(progress_rate=20, **own_pace), tmp_path, "sample", 1)
-    assert_same(everything(run(make(**own_pace), tmp_path)), everything(run(make(**own_pace))))
+    whole, again = run(make(progress_rate=20, **own_pace)), make(progress_rate=20, **own_pace)
+    assert_same(everything(run(again, tmp_path)), everything(whole))
+    # Steps are counted from the beginning on, in other processes too.
+    assert again.utilisation == whole.utilisation < 1
 
 
 def test_many_breaks_in_a_row(reference, tmp_path):
@@ -145,6 +148,65 @@ def test_a_run_from_given_states_goes_on(tmp_path):
     other.post_warmup_state = warm.post_warmup_state
     run(other, tmp_path)
     assert_same(everything(other), everything(run(make(num_samples=60))))
+
+
+def warm_up(mcmc, path=None, **options):
+    options = {"init_params": starts(mcmc.num_chains), "extra_fields": ("energy",)} | options
+    mcmc.warmup(KEY, checkpoint=path, checkpoint_every=0.0, **options)
+    return mcmc
+
+
+class Breaks:
+    """A callback that ends a run after some chunks, and says what it has seen."""
+
+    def __init__(self, chunks):
+        self.left = iter(range(chunks))
+        self.phases = set()
+
+    def __call__(self, view):
+        self.phases.add(view.phase)
+        if next(self.left, None) is None:
+            raise Gone
+
+
+def test_a_warmup_and_the_run_after_it_go_on_from_one_path(reference, tmp_path):
+    """As in a script that makes both, and is killed three times."""
+
+    def script(chunks_of_warmup, chunks):
+        mcmc = make(progress_rate=20)
+        warm_up(mcmc, tmp_path, callback=Breaks(chunks_of_warmup))
+        return run(mcmc, tmp_path, callback=Breaks(chunks))
+
+    for chunks in [(2, 0), (2, 0), (9, 2)]:
+        with pytest.warns(SamplingWarning, match="broken off"), pytest.raises(Gone):
+            script(*chunks)
+    # The warmup is complete: it is read back, and the run goes on where it was.
+    assert_same(everything(script(0, 99)), reference["parallel"])
+
+
+def test_a_warmup_that_is_kept_goes_on_to_the_same_draws(tmp_path):
+    whole = warm_up(make(), collect_warmup=True)
+    mcmc, watch = make(progress_rate=20), Breaks(2)
+    with pytest.warns(SamplingWarning, match="broken off"), pytest.raises(Gone):
+        warm_up(mcmc, tmp_path, collect_warmup=True, callback=watch)
+    assert watch.phases == {"warmup"} and not mcmc.is_complete
+    assert mcmc.post_warmup_state is None
+    again = warm_up(make(), tmp_path, collect_warmup=True)
+    assert_same(everything(again), everything(whole))
+    assert_same(again.post_warmup_state.z, whole.post_warmup_state.z)
+    mcmc.resume()  # and so does the one that was broken off
+    assert mcmc.is_complete
+    assert_same(everything(mcmc), everything(whole))
+    assert_same(mcmc.post_warmup_state.z, whole.post_warmup_state.z)
+
+
+def test_a_warmup_of_another_length_is_another_warmup(tmp_path):
+    warm_up(make(), tmp_path)
+    assert (tmp_path / "warmup" / "header.json").exists()
+    with pytest.raises(CheckpointError, match="num_warmup"):
+        warm_up(make(num_warmup=61), tmp_path)
+    with pytest.raises(CheckpointError, match="num_warmup"):
+        warm_up(make(), tmp_path, collect_warmup=True)
 
 
 @pytest.fixture

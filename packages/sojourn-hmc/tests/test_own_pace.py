@@ -1,5 +1,6 @@
 """Chains of a batch at their own pace draw what they would by themselves, and count their steps."""
 
+import pickle
 from typing import NamedTuple
 
 import jax
@@ -223,6 +224,34 @@ def test_utilisation_is_counted_exactly(lock_step, executed):
     mcmc = count(lock_step, lengths)
     assert mcmc.utilisation == 17 / (2 * executed)
     np.testing.assert_array_equal(mcmc.get_samples(True), np.cumsum(lengths, 1))
+
+
+def test_utilisation_counts_what_a_run_goes_on_from():
+    mcmc = MCMC(
+        Counting([[1, 5, 1, 2], [5, 1, 1, 1]]),
+        num_warmup=2,
+        num_samples=1,
+        num_chains=2,
+        chain_method="vectorized",
+        lock_step=True,
+        progress_bar=False,
+        report=False,
+    )
+    mcmc.warmup(jax.random.key(0), init_params=np.arange(2, dtype=np.int32))
+    assert mcmc.utilisation == 12 / (2 * 10) and mcmc.is_complete
+    for _ in range(2):  # the second run goes on from the warmup as the first did
+        mcmc.run(jax.random.key(1))
+        assert mcmc.utilisation == 14 / (2 * 11)
+    mcmc.post_warmup_state = mcmc.last_state
+    mcmc.run(jax.random.key(1))
+    assert mcmc.utilisation == 17 / (2 * 13)
+    # States from elsewhere come without their cost.
+    mcmc.post_warmup_state = jax.tree.map(
+        lambda leaf: jnp.where(leaf == 4, jnp.int32(3), leaf), mcmc.last_state
+    )
+    mcmc.run(jax.random.key(1))
+    assert mcmc.utilisation == 3 / (2 * 2)
+    assert pickle.loads(pickle.dumps(mcmc)).utilisation == 3 / (2 * 2)
 
 
 def test_a_chunk_ends_when_every_chain_has_made_its_transitions():

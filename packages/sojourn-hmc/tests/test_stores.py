@@ -233,6 +233,18 @@ def test_a_disk_that_is_full_at_the_end_loses_no_draw(tmp_path, reference, monke
     assert_same(everything(mcmc), reference)
 
 
+def test_a_warmup_goes_to_a_store(tmp_path):
+    mcmc = make()
+    mcmc.warmup(KEY, collect_warmup=True)
+    expected = everything(mcmc)
+    store = NumpyStore(tmp_path)
+    mcmc.warmup(KEY, collect_warmup=True, store=store)
+    assert_same(everything(mcmc), expected)
+    assert store.samples()["a/x"].shape == (2, 60, 2)
+    with pytest.raises(ValueError, match="say collect_warmup=True"):
+        mcmc.warmup(KEY, store=NumpyStore(tmp_path / "other"))
+
+
 def test_zarr_that_is_missing(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r"pip install 'sojourn-hmc\[zarr\]'"):

@@ -65,6 +65,17 @@ class Effort(NamedTuple):
     useful: Any
     executed: Any
 
+    def plus(self, other: Effort) -> Effort:
+        """Both together."""
+        return Effort(self.useful + other.useful, self.executed + other.executed)
+
+    def of_all(self) -> Effort:
+        """The whole of it, where its numbers are those of several devices: two integers."""
+        return Effort(*(int(np.asarray(numbers, np.int64).sum()) for numbers in self))
+
+
+NO_EFFORT = Effort(0, 0)
+
 
 def rows_that_fit(sample_shape: Any, least: int = LEAST_ROWS) -> int:
     """Rows of a chunk's buffer for samples of these shapes; ``least``, if memory admits them."""

@@ -109,7 +109,7 @@ def drive(
         lane.chunk = max(least, lane.chunk)
 
     def advance(lane: Lane) -> None:
-        state, done, kept = lane.reached
+        state, done, kept, spent = lane.reached
         length = _chunk_length(lane, phase, engine.num_rows)
         if longest_chunk is not None:
             length = min(length, longest_chunk)
@@ -120,8 +120,8 @@ def drive(
         count = plan.num_kept()
         if count:
             sink.write(lane.chains, kept, rows, count)
-        lane.reached = Reached(state, done + length, kept + count)
-        lane.spend(effort)
+        spent = spent if effort is None else spent.plus(effort.of_all())
+        lane.reached = Reached(state, done + length, kept + count, spent)
         lane.chunk = max(least, int(length * np.clip(aim / seconds, *GROWTH)))
 
     # A second interrupt may have left a thread behind that had not finished its chunk.

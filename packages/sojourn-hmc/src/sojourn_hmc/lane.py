@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sojourn_hmc.chunk import Effort
+from sojourn_hmc.chunk import NO_EFFORT, Effort
 from sojourn_hmc.placement import Placement
 
 FIRST_CHUNK = 10
@@ -31,11 +31,14 @@ class Reached(NamedTuple):
         Transitions of the phase that are made.
     kept : int
         Draws of the phase that are in their store.
+    effort : Effort
+        What its chains have cost since the lane is there, if that is counted.
     """
 
     state: Any
     done: int
     kept: int
+    effort: Effort = NO_EFFORT
 
 
 class Lane:
@@ -54,7 +57,6 @@ class Lane:
         self.reached = reached
         self.chunk = FIRST_CHUNK
         self.working: Future[None] | None = None
-        self.effort = Effort(0, 0)
 
     @property
     def state(self) -> Any:
@@ -70,12 +72,6 @@ class Lane:
     def kept(self) -> int:
         """Draws of the phase that are in their store."""
         return self.reached.kept
-
-    def spend(self, effort: Effort | None) -> None:
-        """Add what a chunk has cost, on each device, if it was counted."""
-        if effort is not None:
-            added = (int(np.asarray(numbers, np.int64).sum()) for numbers in effort)
-            self.effort = Effort(*map(sum, zip(self.effort, added, strict=True)))
 
     def chain_states(self, batched: bool) -> list[Any]:
         """The state of each chain, on the host, to be looked at; keys of a batch stay together."""

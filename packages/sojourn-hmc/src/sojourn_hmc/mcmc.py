@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from sojourn_hmc.checkpoint import Checkpoint
+from sojourn_hmc.chunk import NO_EFFORT, Effort
 from sojourn_hmc.datatree import Drawn, to_datatree
 from sojourn_hmc.description import Description
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
@@ -161,6 +163,8 @@ class MCMC:
         self.placement: Placement | None = None
         self.ended_by: str | None = None
         self._post_warmup_state: PyTree = None
+        self._post_warmup_effort = NO_EFFORT
+        self._effort_elsewhere = NO_EFFORT
         self._last_state: PyTree = None
         self._run: Run | None = None
         self._keeper: Checkpoint | None = None
@@ -279,25 +283,49 @@ class MCMC:
         extra_fields: Iterable[str] = (),
         collect_warmup: bool = False,
         init_params: PyTree = None,
+        callback: Watcher | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        store: DrawStore | None = None,
         **kwargs: Any,
     ) -> None:
         """Run the warmup alone; `run` then goes on from `post_warmup_state`.
 
+        A warmup that was broken off is completed by `resume`.
+
         Parameters
         ----------
-        rng_key, *args, extra_fields, init_params, **kwargs
+        rng_key, *args, extra_fields, init_params, callback, checkpoint_every, **kwargs
             As for `run`.
         collect_warmup : bool
             Whether `get_samples` gives the draws of the warmup.
+        checkpoint : path, optional
+            A directory that keeps the warmup, in a directory ``warmup`` of its own there: `run` may
+            be given the same path.
+        store : DrawStore, optional
+            As for `run`, with ``collect_warmup=True``.
+
+        Raises
+        ------
+        ValueError
+            If there is a store, but no draw for it.
+        CheckpointError
+            As for `run`.
         """
-        self._post_warmup_state = None
+        if store is not None and not collect_warmup:
+            raise ValueError(
+                "store= is for the draws of the warmup, which are not kept: say "
+                "collect_warmup=True, or leave the store to run()"
+            )
+        self.post_warmup_state = None
         first_kept = 0 if collect_warmup else self.num_warmup
         phase = Phase("warmup", self.num_warmup, first_kept, 1)
         request = self._request(rng_key, (phase,), args, kwargs, extra_fields, init_params)
-        if self._start(request):
-            self._draw(None, None)
-        self._warmup_results = self._results
-        self._post_warmup_state = self.last_state
+        path = None if checkpoint is None else Path(checkpoint) / "warmup"
+        if self._start(request, path, checkpoint_every, store):
+            self._draw(callback, None)
+        else:
+            self._end_warmup()
 
     @property
     def post_warmup_state(self) -> PyTree:
@@ -309,7 +337,9 @@ class MCMC:
 
     @post_warmup_state.setter
     def post_warmup_state(self, state: PyTree) -> None:
+        own = state is not None and state is self._last_state
         self._post_warmup_state = state
+        self._post_warmup_effort = self._effort if own else NO_EFFORT
 
     @property
     def last_state(self) -> PyTree:
@@ -323,14 +353,21 @@ class MCMC:
         """Share of the leapfrog steps computed that transitions were made of, warmup included.
 
         Below 1 where chains of a batch wait for each other. None where that is not counted: chains
-        by themselves, which wait for nobody, and kernels that do not count steps.
+        by themselves, which wait for nobody, and kernels that do not count steps. A run that goes
+        on from a checkpoint, from `warmup` or from `last_state` counts what came before, too.
         """
-        return None if self._run is None else self._run.utilisation
+        useful, executed = self._effort
+        return useful / executed if executed else None
+
+    @property
+    def _effort(self) -> Effort:
+        return self._effort_elsewhere if self._run is None else self._run.effort
 
     @property
     def is_complete(self) -> bool:
         """Whether the last run made all its draws; if not, `ended_by` says why."""
-        return self.ended_by is None and self._results.samples is not None
+        has_run = self._run is not None or self._last_state is not None
+        return self.ended_by is None and has_run
 
     def transfer_states_to_host(self) -> None:
         """Move `last_state` and `post_warmup_state` from the device to host memory.
@@ -416,7 +453,13 @@ class MCMC:
 
     def __getstate__(self) -> dict:
         """Pickle states and results; a run that is not complete cannot be resumed elsewhere."""
-        return {**vars(self), "_run": None, "_keeper": None, "_last_state": self.last_state}
+        return {
+            **vars(self),
+            "_run": None,
+            "_keeper": None,
+            "_last_state": self.last_state,
+            "_effort_elsewhere": self._effort,
+        }
 
     def _request(
         self,
@@ -444,6 +487,7 @@ class MCMC:
             kwargs,
             position_of(init_params),
             self._post_warmup_state,
+            self._post_warmup_effort,
         )
 
     def _start(
@@ -512,6 +556,13 @@ class MCMC:
                 warnings.warn(text, SamplingWarning, stacklevel=3)
         if run.is_complete:
             run.release()
+            if run.phase.name == "warmup":
+                self._end_warmup()
+
+    def _end_warmup(self) -> None:
+        """Keep what a complete warmup leaves for the run after it."""
+        self._warmup_results = self._results
+        self.post_warmup_state = self.last_state
 
     def _collect(self, run: Run, everywhere: bool = False) -> tuple:
         """Put the draws that every chain has made where a user finds them; give their fields.
@@ -556,6 +607,7 @@ class MCMC:
             )
         traced = trace(request, self._one_start(request.init_params))
         self._run = self._keeper = self.ended_by = None
+        self._effort_elsewhere = NO_EFFORT
         self.placement, self._last_state, self._results = traced
 
     def _one_start(self, init_params: PyTree) -> PyTree:

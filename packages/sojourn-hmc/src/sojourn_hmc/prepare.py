@@ -16,6 +16,7 @@ from jax.sharding import Mesh
 from sojourn_hmc import checkpoint
 from sojourn_hmc.arguments import Arguments
 from sojourn_hmc.checkpoint import Checkpoint, fingerprint
+from sojourn_hmc.chunk import Effort
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.engine import Job, Start, with_fallback
 from sojourn_hmc.fields import Fields
@@ -58,6 +59,8 @@ class Request(NamedTuple):
         Where to start, with a leading axis of chains if there are several.
     states : pytree or None
         States to go on from, in place of new ones; likewise.
+    effort : Effort
+        What these have cost.
     """
 
     kernel: MCMCKernel
@@ -74,6 +77,7 @@ class Request(NamedTuple):
     kwargs: dict
     init_params: Any
     states: Any
+    effort: Effort
 
 
 class Ready(NamedTuple):
@@ -140,6 +144,7 @@ def prepare(
         return run, start, []
 
     run, start, states = with_fallback((request.args, request.kwargs), placement, begin)
+    run.effort_before = request.effort
     if store is not None:
         (store.extend if goes_on else store.create)(run.stream_to(store).layout)
     keeper = None

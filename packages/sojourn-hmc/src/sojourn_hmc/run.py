@@ -5,11 +5,13 @@ It can be broken off between any two chunks, by whatever comes, and goes on as i
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 
+from sojourn_hmc.chunk import NO_EFFORT, Effort
 from sojourn_hmc.draws import Memory, constrain
 from sojourn_hmc.driver import Phase, drive
 from sojourn_hmc.engine import Engine, Job
@@ -45,6 +47,8 @@ class Run:
         Place of the present phase among ``phases``.
     stream : Stream or None
         What takes the draws of the last phase to a store, if not to memory.
+    effort_before : Effort
+        What it had cost to get to where its lanes began: in another process, or an earlier run.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Run:
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape[skip:], leaf.dtype), lane_shape
         )
         self.stream: Stream | None = None
+        self.effort_before = NO_EFFORT
         self.lanes: list[Lane] = []
         self.phase_number = 0
 
@@ -81,12 +86,15 @@ class Run:
         return placement._replace(description=f"{placement.description}, {pace}")
 
     @property
-    def utilisation(self) -> float | None:
-        """Share of the steps computed that transitions were made of, if they were counted."""
-        useful, executed = (
-            sum(each) for each in zip(*(lane.effort for lane in self.lanes), strict=True)
+    def effort(self) -> Effort:
+        """What all chains have cost so far, as far as it was counted."""
+        return self.effort_up_to([lane.reached for lane in self.lanes])
+
+    def effort_up_to(self, reached: Sequence[Reached]) -> Effort:
+        """What it costs to get to where lanes were at some instant."""
+        return functools.reduce(
+            Effort.plus, (place.effort for place in reached), self.effort_before
         )
-        return useful / executed if executed else None
 
     @property
     def phase(self) -> Phase:
@@ -197,7 +205,7 @@ class Run:
             if self.phase_number == len(self.phases) - 1:
                 return None
             for lane in self.lanes:
-                lane.reached = Reached(lane.state, 0, 0)
+                lane.reached = lane.reached._replace(done=0, kept=0)
             self.begin_phase(self.phase_number + 1)
 
     def states(self) -> Any:

@@ -18,26 +18,50 @@ from sojourn_hmc import files
 from sojourn_hmc._version import __version__
 from sojourn_hmc.checkpoint.fingerprint import compare
 from sojourn_hmc.checkpoint.states import Leaf, decode, encode
+from sojourn_hmc.chunk import NO_EFFORT, Effort
 from sojourn_hmc.files import CheckpointError
 from sojourn_hmc.lane import Reached, join, part
 from sojourn_hmc.run import Run
 
 FORMAT, VERSION = "sojourn checkpoint", 1
 HEADER = "header.json"
+PART = "process-"
 
 
 def exists(path: Any) -> bool:
     """Whether there is a run to go on with; raise a CheckpointError if there cannot be one."""
-    for place in (Path(path), directory_of(path)):
+    here = directory_of(path)
+    for place in (here, *here.parents):
         if place.exists() and not place.is_dir():
-            raise CheckpointError(f"checkpoint={str(path)!r} is a file: give a directory")
-    return (directory_of(path) / HEADER).exists()
+            raise CheckpointError(
+                f"checkpoint={str(path)!r} cannot be made, because {str(place)!r} is a file: give "
+                "a directory"
+            )
+    began, present = _processes_that_began(Path(path)), jax.process_count()
+    # With more processes than then, each compares the chains in its own directory with its own.
+    if began > present or (began == 1 < present):
+        these = "this is one process" if present == 1 else f"these are {present} processes"
+        then = "one process" if began == 1 else f"{began} processes"
+        raise CheckpointError(
+            f"the checkpoint {path} is of a run in {then}, and {these}: start {then} to go on, or "
+            "give another path"
+        )
+    return (here / HEADER).exists()
+
+
+def _processes_that_began(path: Path) -> int:
+    """How many processes have a part of a checkpoint, so far as this machine can see; 0 if none."""
+    if (path / HEADER).exists():
+        return 1
+    parts = [header.parent.name for header in path.glob(f"{PART}*/{HEADER}")]
+    # A part is made by one of several, who may not all have got that far.
+    return max((max(2, int(part.removeprefix(PART)) + 1) for part in parts), default=0)
 
 
 def directory_of(path: Any) -> Path:
     """Where this process keeps its chains: each of several has a directory of its own."""
     several = jax.process_count() > 1
-    return Path(path) / f"process-{jax.process_index()}" if several else Path(path)
+    return Path(path) / f"{PART}{jax.process_index()}" if several else Path(path)
 
 
 class Saved(NamedTuple):
@@ -122,6 +146,7 @@ class Checkpoint:
             "phase": now.phase,
             "done": [lane.done for lane in reached],
             "kept": kept,
+            "effort": run.effort_up_to(reached),
             "state": self._write_states(run, reached, now.number),
             "draws": {
                 "segments": now.num_segments,
@@ -206,6 +231,7 @@ class Checkpoint:
             Reached(*entry) for entry in zip(states, header["done"], header["kept"], strict=True)
         ]
         run.stand_at(header["phase"], reached)
+        run.effort_before = Effort(*header.get("effort", NO_EFFORT))
         self._read_draws(run)
         if run.is_streaming and run.stream is not None:
             try:

@@ -18,7 +18,7 @@ WORDS = {
     "start": "how chains start: init_params, an initial setting of the kernel, or the states",
     "data": "the model's arguments",
     "rng_key": "rng_key",
-    "chains": "the number of chains, or how they are laid out",
+    "chains": "the number of chains or of processes, or how chains are laid out",
     "fields": "the collected fields",
     "phases": "num_warmup or thinning",
     "jax": "the version of JAX",
@@ -37,8 +37,8 @@ def fingerprint(
     """Describe a run so that another process can tell whether it would make the same draws.
 
     Programs enter with the text that is compiled: it holds the model with its constants, the
-    kernel's settings, and all shapes. The length of the last phase is left out, so that a run can
-    be made longer.
+    kernel's settings, and all shapes. The length of sampling is left out, so that a run can be made
+    longer.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ def fingerprint(
         What it does.
     """
     *before, last = phases
+    # A run can be made longer; a warmup of another length is another warmup.
+    whole = [[*phase] for phase in (phases if last.name == "warmup" else before)]
     kernel = type(job.kernel)
     if start is None:
         begin = {"states": digest_of(states)}
@@ -70,7 +72,7 @@ def fingerprint(
         "rng_key": digest_of(keys),
         "chains": [job.placement.first_chain, *map(len, job.placement.lanes)],
         "fields": [*job.fields.names],
-        "phases": [[*phase] for phase in before] + [[last.name, last.first_kept, last.thinning]],
+        "phases": [*whole, [last.name, last.first_kept, last.thinning]],
         "jax": jax.__version__,
     }
 
