@@ -13,7 +13,7 @@ import pytest
 from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from sojourn_hmc import HMC, MCMC, NUTS, SA, BarkerMH, Pooled, PotentialTarget
+from sojourn_hmc import HMC, MCMC, NUTS, SA, BarkerMH, CheckpointError, Pooled, PotentialTarget
 from sojourn_hmc.target import Setup
 
 pytestmark = pytest.mark.filterwarnings("ignore::sojourn_hmc.SamplingWarning")
@@ -296,6 +296,36 @@ def test_chains_take_the_axis_that_data_leave(reference, explicit):
     assert_same(draws(mcmc), reference, **ROUNDING)
     program = chunk_program(mcmc)
     assert "all-reduce" in program and "f32[8,2]" in program and "f32[16,2]" not in program
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2)], ids=["rows", "rows-and-chains"])
+def test_a_checkpoint_of_data_on_several_devices_goes_on_bit_for_bit(shape, tmp_path):
+    data = on_rows(mesh(*shape, names=("chains", "rows")[-len(shape) :]))
+    whole = draws(run(3, "parallel", data))
+
+    def go_on(data, stop_when=None):
+        mcmc = make(3, "parallel", progress_rate=2)
+        mcmc.run(
+            KEY,
+            *data,
+            init_params=starts(3),
+            extra_fields=("num_steps",),
+            checkpoint=tmp_path / "run",
+            stop_when=stop_when,
+        )
+        return mcmc
+
+    in_warmup = go_on(data, lambda view: view.transitions.min() >= 4)
+    assert in_warmup.last_state.i.tolist() == [4] * 3
+    sampling = go_on(data, lambda view: view.num_draws > 7)
+    assert 7 < draws(sampling)["s"].shape[1] < 20
+    assert_same(draws(go_on(data)), whole)
+    # One device adds the rows up in another order: these would not be the same draws.
+    with pytest.raises(CheckpointError, match="is of another run"):
+        go_on((X, Y))
+    x, y = data
+    with pytest.raises(CheckpointError, match="differs in the model's arguments"):
+        go_on((x, -y))
 
 
 def test_one_chain_of_data_on_several_devices(reference):
