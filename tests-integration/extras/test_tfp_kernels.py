@@ -1,5 +1,9 @@
 """TFP's kernels under our driver: the right draws from each, in every chain method."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -154,6 +158,91 @@ def test_an_adapter_of_tfp_tunes_the_step_size_during_warmup(wrappers, tfp):
     # The mean of 300 adaptation steps aims at 0.8 and misses it a little.
     assert 0.65 < np.mean(fields[accepted]) < 0.95
     check_posterior(mcmc.get_samples(group_by_chain=True))
+
+
+def in_parts(kernel, path, **settings):
+    """Draw with a checkpoint, stopped in the warmup and while sampling; and at once."""
+
+    def draw(stop_when=None, checkpoint=path):
+        settings_of_all = {"num_warmup": 20, "num_samples": 30, "num_chains": 2, "report": False}
+        mcmc = MCMC(kernel, progress_bar=False, progress_rate=4, **{**settings_of_all, **settings})
+        mcmc.run(jax.random.key(7), **DATA, stop_when=stop_when, checkpoint=checkpoint)
+        return mcmc
+
+    assert not draw(lambda view: view.transitions.min() >= 8).is_complete
+    assert not draw(lambda view: view.num_draws >= 8).is_complete
+    return draw(), draw(checkpoint=None)
+
+
+@pytest.mark.parametrize(
+    "name, method",
+    [
+        ("NoUTurnSampler", "parallel"),
+        ("ReplicaExchangeMC", "vectorized"),
+        ("SliceSampler", "parallel"),
+    ],
+)
+def test_a_checkpoint_goes_on_bit_for_bit(wrappers, tfp, name, method, tmp_path):
+    settings, _ = SETTINGS[name]
+    kernel = getattr(wrappers, name)(model, **(settings(tfp) if callable(settings) else settings))
+    again, whole = in_parts(kernel, tmp_path, chain_method=method)
+    jax.tree.map(np.testing.assert_array_equal, again.get_samples(True), whole.get_samples(True))
+    assert_same_state(again.last_state, whole.last_state)
+
+
+def assert_same_state(one, other):
+    def plain(leaf):
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(plain(a), plain(b)), one, other)
+
+
+ADAPTIVE = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import jax, numpy as np
+import sojourn, sojourn.distributions as dist
+from sojourn.contrib.tfp.mcmc import TFPKernel
+from sojourn.infer import MCMC
+from tensorflow_probability.substrates.jax import mcmc as tfp
+
+def model():
+    sojourn.sample("rate", dist.Gamma(2.0, 1.0))
+
+def adaptive(target_log_prob_fn, num_adaptation_steps):
+    return tfp.DualAveragingStepSizeAdaptation(
+        tfp.HamiltonianMonteCarlo(target_log_prob_fn, 0.01, num_leapfrog_steps=3),
+        num_adaptation_steps,
+    )
+
+path, result, most = sys.argv[1:]
+kernel = TFPKernel[adaptive](model, num_adaptation_steps=20)
+mcmc = MCMC(kernel, num_warmup=20, num_samples=30, progress_rate=4, progress_bar=False,
+            report=False)
+mcmc.run(jax.random.key(7), extra_fields=("kernel_results.new_step_size",),
+         checkpoint=path or None, stop_when=lambda view: view.transitions.min() >= int(most))
+if mcmc.is_complete:
+    step_size = mcmc.get_extra_fields()["kernel_results.new_step_size"]
+    np.savez(result, rate=mcmc.get_samples()["rate"], step_size=step_size)
+"""
+
+
+def test_another_process_goes_on_with_the_adaptation_of_tfp(wrappers, tmp_path):
+    environment = {**os.environ, "PYTHONHASHSEED": "random"}
+
+    def start(path, result, most):
+        command = [sys.executable, "-c", ADAPTIVE, str(path), str(tmp_path / result), str(most)]
+        subprocess.run(command, check=True, env=environment)
+
+    start(tmp_path / "run", "none.npz", 8)  # to the middle of the warmup
+    assert not (tmp_path / "none.npz").exists()
+    start(tmp_path / "run", "parts.npz", 1000)
+    start("", "whole.npz", 1000)
+    with np.load(tmp_path / "parts.npz") as parts, np.load(tmp_path / "whole.npz") as whole:
+        assert parts["rate"].shape == (30,) and parts["step_size"][-1] > 0.02
+        for name in whole:
+            np.testing.assert_array_equal(parts[name], whole[name])
 
 
 def test_a_potential_of_any_pytree(wrappers):
