@@ -10,7 +10,28 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_hmc.chain import chain_key, is_key, is_key_batch, same_key, with_keys
+from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane import map_on_host
+from sojourn_hmc.placement import METHODS
+
+
+def check_kernel(sampler: Any) -> None:
+    """Raise a TypeError on what is no kernel."""
+    if not isinstance(sampler, MCMCKernel):
+        raise TypeError(
+            f"sampler must be a kernel such as NUTS(model), got {sampler!r}; a kernel of your own "
+            "derives from MCMCKernel"
+        )
+
+
+def check_method(chain_method: Any) -> None:
+    """Raise a ValueError on what says nothing about how chains are laid out."""
+    known = chain_method in METHODS if isinstance(chain_method, str) else callable(chain_method)
+    if not known:
+        raise ValueError(
+            f"chain_method must be one of {METHODS}, a transform such as jax.vmap, or a "
+            f"jax.sharding.Mesh, got {chain_method!r}"
+        )
 
 
 def check_integers(**limits: tuple[Any, int]) -> None:

@@ -14,28 +14,31 @@ from jax.sharding import Mesh
 
 from sojourn_hmc.checkpoint import Checkpoint
 from sojourn_hmc.chunk import NO_EFFORT, Effort
+from sojourn_hmc.conduct import Audience, Watcher, conduct
 from sojourn_hmc.datatree import Drawn, to_datatree
-from sojourn_hmc.description import Description
 from sojourn_hmc.diagnostics import SamplingWarning, print_summary
 from sojourn_hmc.draws import present
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.fields import Fields, choose_fields
-from sojourn_hmc.given import check_integers, check_keys, one_start, position_of
+from sojourn_hmc.given import (
+    check_integers,
+    check_kernel,
+    check_keys,
+    check_method,
+    one_start,
+    position_of,
+)
 from sojourn_hmc.inline import is_traced
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.lane import map_on_host
-from sojourn_hmc.placement import METHODS, Placement, Transform
+from sojourn_hmc.placement import Placement, Transform
 from sojourn_hmc.prepare import Request, prepare
-from sojourn_hmc.processes import gather, gather_chains
-from sojourn_hmc.progress import display
-from sojourn_hmc.results import Results, problems, results
+from sojourn_hmc.results import Results, collect, problems
 from sojourn_hmc.run import Run
 from sojourn_hmc.stores import DrawStore
 from sojourn_hmc.traced import trace
-from sojourn_hmc.view import RunView
 
 PyTree = Any
-Watcher = Callable[[RunView], Any]
 
 
 class MCMC:
@@ -125,11 +128,7 @@ class MCMC:
         report: bool = True,
         lock_step: bool | None = None,
     ):
-        if not isinstance(sampler, MCMCKernel):
-            raise TypeError(
-                f"sampler must be a kernel such as NUTS(model), got {sampler!r}; a kernel of your "
-                "own derives from MCMCKernel"
-            )
+        check_kernel(sampler)
         check_integers(
             num_warmup=(num_warmup, 0),
             num_samples=(num_samples, 1),
@@ -142,13 +141,7 @@ class MCMC:
                 f"thinning={thinning} keeps none of num_samples={num_samples} draws: "
                 "num_samples counts the transitions, of which every thinning-th is kept"
             )
-        if not (
-            chain_method in METHODS if isinstance(chain_method, str) else callable(chain_method)
-        ):
-            raise ValueError(
-                f"chain_method must be one of {METHODS}, a transform such as jax.vmap, or a "
-                f"jax.sharding.Mesh, got {chain_method!r}"
-            )
+        check_method(chain_method)
         self.sampler = sampler
         self.num_warmup = int(num_warmup)
         self.num_samples = int(num_samples)
@@ -512,31 +505,15 @@ class MCMC:
         """Go on with the run until it is complete, or something ends it."""
         run, keeper = self._run, self._keeper
         assert run is not None
-        view = RunView(run)
-        each_time = self.progress_rate is not None
-        shown = display(run.num_planned, self.progress_bar, done=run.num_done, each_time=each_time)
-        describe = Description(run)
-
-        def between() -> str | None:
-            shown.show(run.num_done, run.phase.name, describe)
-            if keeper is not None:
-                keeper.save_if_due(run)
-            if run.stream is not None and run.is_streaming:
-                run.stream.commit_if_due()
-            if callback is not None:
-                callback(view)
-            if stop_when is not None and stop_when(view):
-                return getattr(stop_when, "__name__", None) or repr(stop_when)
-            return None
-
+        audience = Audience(
+            callback, stop_when, self.progress_bar, each_time=self.progress_rate is not None
+        )
         try:
-            self.ended_by = run.go_on(between)
-            shown.close()
+            self.ended_by = conduct(run, keeper, audience)
             collected = self._collect(run, everywhere=True)
             if keeper is not None:
                 keeper.save(run)
         except BaseException as error:
-            shown.close()
             self.ended_by = type(error).__name__
             try:
                 self._collect_after(error, run)
@@ -565,26 +542,10 @@ class MCMC:
         self.post_warmup_state = self.last_state
 
     def _collect(self, run: Run, everywhere: bool = False) -> tuple:
-        """Put the draws that every chain has made where a user finds them; give their fields.
-
-        With ``everywhere`` they are those of all processes, unless they go to a store. A run that
-        is broken off keeps its own: the other processes may still be drawing.
-        """
-        self._last_state = None
-        self._results = Results()
-        several = everywhere and jax.process_count() > 1
-        num_draws = run.num_draws
-        if several:
-            self._last_state = jax.device_put(map_on_host(gather_chains, run.states()))
-            num_draws = min(gather(np.array(num_draws)))
-        if num_draws == 0:
-            return ()
-        collected, samples = run.fields(), run.samples()
-        if several and not run.is_streaming:
-            collected, samples = gather_chains((collected, samples))
-        positions = run.engine.sample_shape[0]
-        self._results = results(run.job.fields, positions, samples, collected[1:])
-        return collected
+        """Put the draws that every chain has made where a user finds them; give their fields."""
+        self._last_state, self._results = None, Results()
+        fields, self._results, self._last_state = collect(run, everywhere)
+        return fields
 
     def _collect_after(self, error: BaseException, run: Run) -> None:
         """Collect when a run breaks off; what a full disk keeps back is noted."""

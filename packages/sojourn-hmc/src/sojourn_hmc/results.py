@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.kernel import MCMCKernel
+from sojourn_hmc.lane import map_on_host
 from sojourn_hmc.problems import undefined_values
+from sojourn_hmc.processes import gather, gather_chains
 from sojourn_hmc.report import report
+from sojourn_hmc.run import Run
 
 
 class Results(NamedTuple):
@@ -78,6 +82,51 @@ def results(fields: Fields, positions: Any, samples: Any, others: Sequence[Any])
     shown = dict(zip(fields.names[1:], others, strict=False))
     hidden = {name: shown.pop(name) for name in fields.hidden}
     return Results(samples, shown, sites, hidden)
+
+
+class Collected(NamedTuple):
+    """What a run has drawn up to some point.
+
+    Attributes
+    ----------
+    fields : tuple
+        The collected fields ``(chains, draws, ...)``, positions first; empty without a draw.
+    results : Results
+        What a user finds of them.
+    last_state : pytree
+        The states of the chains of all processes, if there are several.
+    """
+
+    fields: tuple
+    results: Results
+    last_state: Any
+
+
+def collect(run: Run, everywhere: bool) -> Collected:
+    """Collect the draws that every chain has made.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    everywhere : bool
+        Whether they are those of all processes, unless they go to a store. A run that is broken off
+        keeps its own: the other processes may still be drawing.
+    """
+    last_state = None
+    several = everywhere and jax.process_count() > 1
+    num_draws = run.num_draws
+    if several:
+        last_state = jax.device_put(map_on_host(gather_chains, run.states()))
+        num_draws = min(gather(np.array(num_draws)))
+    if num_draws == 0:
+        return Collected((), Results(), last_state)
+    collected, samples = run.fields(), run.samples()
+    if several and not run.is_streaming:
+        collected, samples = gather_chains((collected, samples))
+    positions = run.engine.sample_shape[0]
+    found = results(run.job.fields, positions, samples, collected[1:])
+    return Collected(collected, found, last_state)
 
 
 def problems(kernel: MCMCKernel, fields: Fields, collected: Sequence[Any], results: Results) -> str:
