@@ -2,12 +2,18 @@
 
 Run as ``python tools/benchmarks/enumeration.py``; it needs NumPyro and funsor.
 
-A hidden Markov model of 1000 steps and 16 states by scan, and three models of annotators: one
-confusion matrix for all (multinomial), one for each annotator (Dawid and Skene 1979), and items of
-different difficulty (a logistic model with a latent class). Two numbers for each: the time from the
-model to a compiled program of the log density and its gradient (tracing, lowering, compiling; the
-caches of JAX are cleared before), and the time of one evaluation of it. The libraries take turns in
-one process, and both evaluate the same density at the same point, which is checked.
+A hidden Markov model of 1000 steps and 16 states by scan, and the models of annotators that Paun et
+al. (2018, "Comparing Bayesian models of annotation") compare: one confusion matrix for all
+(multinomial), one for each annotator (Dawid and Skene 1979), these with a common prior
+(hierarchical), annotators who sometimes guess (MACE), items of different difficulty, and both of
+the latter kinds of effects (logistic random effects). In the first two and the one of difficulty
+every annotator labels every item; in the others an item is labelled by some of them, so that
+parameters are looked up by the annotator of each label.
+
+Two numbers for each: the time from the model to a compiled program of the log density and its
+gradient (tracing, lowering, compiling; the caches of JAX are cleared before), and the time of one
+evaluation of it. The libraries take turns in one process, and both evaluate the same density at the
+same point, which is checked.
 """
 
 import argparse
@@ -23,9 +29,12 @@ from tracing import median_ms
 RNG = np.random.default_rng(0)
 STEPS, STATES = 1000, 16
 ITEMS, ANNOTATORS, CLASSES = 300, 12, 4
+LABELS_OF_ITEM = 6
 
 Y = RNG.normal(size=STEPS).astype(np.float32)
 LABELS = RNG.integers(0, CLASSES, (ITEMS, ANNOTATORS))
+ANNOTATOR = RNG.permuted(np.tile(np.arange(ANNOTATORS), (ITEMS, 1)), axis=1)[:, :LABELS_OF_ITEM]
+SOME_LABELS = RNG.integers(0, CLASSES, (ITEMS, LABELS_OF_ITEM))
 
 
 def to_sum() -> dict[str, str]:
@@ -151,6 +160,77 @@ def item_difficulty(lib: Library) -> Callable[[], None]:
     return model
 
 
+def hierarchical(lib: Library) -> Callable[[], None]:
+    """Return a model of annotators whose errors have a common distribution."""
+    sample, dist, plate = lib.ppl.sample, lib.dist, lib.ppl.plate
+
+    def model() -> None:
+        with plate("class", CLASSES, dim=-1):
+            mean = sample("mean", dist.Normal(0, 1).expand([CLASSES - 1]).to_event(1))
+            spread = sample("spread", dist.HalfNormal(1).expand([CLASSES - 1]).to_event(1))
+            with plate("annotator", ANNOTATORS, dim=-2):
+                beta = sample("beta", dist.Normal(mean, spread).to_event(1))
+        beta = jnp.pad(beta, [(0, 0), (0, 0), (0, 1)])
+        prevalence = sample("prevalence", dist.Dirichlet(np.ones(CLASSES)))
+        with plate("item", ITEMS, dim=-2):
+            c = sample("c", dist.Categorical(prevalence), infer=to_sum())
+            with plate("position", LABELS_OF_ITEM, dim=-1):
+                logits = lib.vindex(beta)[ANNOTATOR, c, :]
+                sample("y", dist.Categorical(logits=logits), obs=SOME_LABELS)
+
+    return model
+
+
+def mace(lib: Library) -> Callable[[], None]:
+    """Return a model of annotators who know the class or guess."""
+    sample, dist, plate = lib.ppl.sample, lib.dist, lib.ppl.plate
+
+    def model() -> None:
+        with plate("annotator", ANNOTATORS, dim=-1):
+            habit = sample("habit", dist.Dirichlet(np.full(CLASSES, 10.0)))
+            knows = sample("knows", dist.Beta(0.5, 0.5))
+        with plate("item", ITEMS, dim=-2):
+            c = sample("c", dist.DiscreteUniform(0, CLASSES - 1), infer=to_sum())
+            with plate("position", LABELS_OF_ITEM, dim=-1):
+                guesses = dist.Bernoulli(1 - knows[ANNOTATOR])
+                guesses = sample("guesses", guesses, infer=to_sum())
+                known = jax.nn.one_hot(c, CLASSES)
+                probs = jnp.where(guesses[..., None] == 0, known, habit[ANNOTATOR])
+                sample("y", dist.Categorical(probs), obs=SOME_LABELS)
+
+    return model
+
+
+def logistic_random_effects(lib: Library) -> Callable[[], None]:
+    """Return a model of annotators and items that both have effects on the labels."""
+    sample, dist, plate = lib.ppl.sample, lib.dist, lib.ppl.plate
+
+    def model() -> None:
+        free = CLASSES - 1
+        with plate("class", CLASSES, dim=-1):
+            mean = sample("mean", dist.Normal(0, 1).expand([free]).to_event(1))
+            spread = sample("spread", dist.HalfNormal(1).expand([free]).to_event(1))
+            item_spread = sample("item_spread", dist.HalfNormal(1).expand([free]).to_event(1))
+            with plate("annotator", ANNOTATORS, dim=-2):
+                beta = sample("beta", dist.Normal(mean, spread).to_event(1))
+        beta = jnp.pad(beta, [(0, 0), (0, 0), (0, 1)])
+        prevalence = sample("prevalence", dist.Dirichlet(np.ones(CLASSES)))
+        with plate("item", ITEMS, dim=-2):
+            c = sample("c", dist.Categorical(prevalence), infer=to_sum())
+            theta = sample("theta", dist.Normal(0, item_spread[c]).to_event(1))
+            theta = jnp.pad(theta, [(0, 0)] * (jnp.ndim(theta) - 1) + [(0, 1)])
+            with plate("position", LABELS_OF_ITEM, dim=-1):
+                logits = lib.vindex(beta)[ANNOTATOR, c, :] - theta
+                sample("y", dist.Categorical(logits=logits), obs=SOME_LABELS)
+
+    return model
+
+
+def normal(*shape: int) -> np.ndarray:
+    """Return standard normal numbers."""
+    return RNG.normal(size=shape).astype(np.float32)
+
+
 Benchmark = tuple[Callable[[Library], Callable[[], None]], int, dict[str, np.ndarray]]
 
 MODELS: dict[str, Benchmark] = {
@@ -179,6 +259,36 @@ MODELS: dict[str, Benchmark] = {
             "prevalence": simplex(CLASSES),
             "loc": RNG.normal(size=(CLASSES, CLASSES)).astype(np.float32),
             "theta": RNG.normal(size=(ITEMS, 1, CLASSES)).astype(np.float32),
+        },
+    ),
+    "hierarchical": (
+        hierarchical,
+        -3,
+        {
+            "prevalence": simplex(CLASSES),
+            "mean": normal(CLASSES, CLASSES - 1),
+            "spread": np.exp(normal(CLASSES, CLASSES - 1)),
+            "beta": normal(ANNOTATORS, CLASSES, CLASSES - 1),
+        },
+    ),
+    "MACE": (
+        mace,
+        -3,
+        {
+            "habit": simplex(ANNOTATORS, CLASSES),
+            "knows": simplex(ANNOTATORS, 2)[:, 0],
+        },
+    ),
+    "logistic random effects": (
+        logistic_random_effects,
+        -3,
+        {
+            "prevalence": simplex(CLASSES),
+            "mean": normal(CLASSES, CLASSES - 1),
+            "spread": np.exp(normal(CLASSES, CLASSES - 1)),
+            "item_spread": np.exp(normal(CLASSES, CLASSES - 1)),
+            "beta": normal(ANNOTATORS, CLASSES, CLASSES - 1),
+            "theta": normal(ITEMS, 1, CLASSES - 1),
         },
     ),
 }
@@ -218,7 +328,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=50, help="of each (default 50)")
     options = parser.parse_args()
     libraries = (sojourn(), numpyro())
-    print(f"{'model':22} {'what':22} {'sojourn ms':>11} {'numpyro ms':>11} {'ratio':>6}")
+    print(f"{'model':24} {'what':22} {'sojourn ms':>11} {'numpyro ms':>11} {'ratio':>6}")
     for name, benchmark in MODELS.items():
         runs: tuple[list[Measured], list[Measured]] = ([], [])
         for _ in range(options.repeats):
@@ -228,7 +338,7 @@ def main() -> None:
         compiled = [median_ms([m.compile_seconds for m in run]) for run in runs]
         evaluated = [median_ms([t for m in run for t in m.gradient_seconds]) for run in runs]
         for what, ms in (("trace and compile", compiled), ("density and gradient", evaluated)):
-            print(f"{name:22} {what:22} {ms[0]:11.2f} {ms[1]:11.2f} {ms[1] / ms[0]:6.2f}")
+            print(f"{name:24} {what:22} {ms[0]:11.2f} {ms[1]:11.2f} {ms[1] / ms[0]:6.2f}")
 
 
 if __name__ == "__main__":

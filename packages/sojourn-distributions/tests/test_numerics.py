@@ -5,7 +5,14 @@ import numpy as np
 from scipy import special
 
 from sojourn_distributions.gamma_functions import log_beta
-from sojourn_distributions.numerics import log1mexp, log1p_square, log_power, ndtri_exp
+from sojourn_distributions.numerics import (
+    log1mexp,
+    log1p_square,
+    log_positive,
+    log_power,
+    log_sum_exp,
+    ndtri_exp,
+)
 
 
 def test_ndtri_exp(x64):
@@ -45,6 +52,26 @@ def test_log_power():
     for value in (-1.0, 0.0, 3.0):
         assert np.isfinite(jax.grad(log_power, 0)(value, 1.5))
         assert np.isfinite(jax.grad(log_power, 1)(value, 1.5))
+
+
+def test_log_positive(x64):
+    x = np.array([2.5, 1e-300, 0.0, -1.0])
+    np.testing.assert_allclose(log_positive(x), [np.log(2.5), np.log(1e-300), 0, 0], rtol=1e-14)
+    first, second = jax.grad(log_positive), jax.grad(jax.grad(log_positive))
+    np.testing.assert_allclose(jax.vmap(first)(x[[0, 2, 3]]), [0.4, 0, 0], rtol=1e-14)
+    np.testing.assert_allclose(jax.vmap(second)(x[[0, 2, 3]]), [-0.16, 0, 0], rtol=1e-14)
+    assert log_positive(3) == log_positive(3.0)
+
+
+def test_log_sum_exp(x64):
+    x = np.array([[0.3, -1.0, 2.0], [1000.0, -np.inf, 999.0], [-np.inf] * 3])
+    np.testing.assert_allclose(log_sum_exp(x, (1,)), special.logsumexp(x, 1), rtol=1e-14)
+    np.testing.assert_allclose(log_sum_exp(x[:2], (0, 1)), special.logsumexp(x), rtol=1e-14)
+    shares = jax.jacobian(lambda x: log_sum_exp(x, (1,)).sum())(x)
+    np.testing.assert_allclose(shares, [*special.softmax(x[:2], 1), [0, 0, 0]], rtol=1e-12)
+    p = shares[0]
+    hessian = jax.hessian(lambda x: log_sum_exp(x, (0,)))(x[0])
+    np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), rtol=1e-12)
 
 
 # By mpmath, at 50 digits; also where one argument or both are large.

@@ -58,6 +58,43 @@ def test_without_an_ellipsis_entries_count_from_the_left(entries):
     np.testing.assert_array_equal(vindex(X, entries), by_loop(X, 0, full))
 
 
+COUNTED = np.arange(3)[:, None, None]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (COUNTED, ROW[:2, None], slice(None)),
+        (COUNTED, np.arange(4)[:, None], np.arange(5)),
+        (np.arange(3), np.arange(4)[:, None], slice(None)),
+        (COUNTED, TABLE, slice(1, 4)),
+        (TABLE % 3, np.arange(4), slice(None)),
+        (np.arange(3), np.arange(3), slice(None)),
+        (COUNTED, np.arange(3), np.arange(5)[:, None]),
+        (ROW % 3 - 3, slice(None), slice(None)),
+    ],
+    ids=lambda entries: "-".join(str(np.shape(e)) for e in entries),
+)
+def test_dims_that_are_counted_through_and_gradients(entries):
+    expected = by_loop(X, 0, entries)
+    np.testing.assert_array_equal(vindex(X, entries), expected)
+    weights = RNG.normal(size=expected.shape).astype(np.float32)
+    slope = jax.jit(jax.grad(lambda x: (weights * vindex(x, entries) ** 2).sum()))(X)
+    _, along = jax.jvp(lambda x: vindex(x, entries), (X,), (X,))
+    np.testing.assert_allclose(along, expected, rtol=1e-6)
+    # One entry after the other: what it was read for, times what it is.
+    indicator = np.eye(X.size, dtype=np.float32).reshape(X.size, *X.shape)
+    reads = np.stack([by_loop(one, 0, entries) for one in indicator])
+    by_hand = (reads * weights * 2 * expected).reshape(X.size, -1).sum(1).reshape(X.shape)
+    np.testing.assert_allclose(slope, by_hand, rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_a_large_table():
+    table = np.arange(300.0).reshape(100, 3)
+    rows = np.array([[99, 0], [5, 5]])
+    np.testing.assert_array_equal(vindex(table, (rows, slice(None))), table[rows])
+
+
 @pytest.mark.parametrize("args", [(0, ...), (..., 0, 0, 0, 0), (0, 0, 0, 0)], ids=str)
 def test_what_cannot_be_indexed(args):
     with pytest.raises(IndexError, match="vindex"):

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sojourn_distributions.numerics import log_sum_exp
 from sojourn_infer.enumeration.chains import Chain
 from sojourn_infer.enumeration.elimination import Problem, draw_all, log_marginal
-from sojourn_infer.enumeration.factors import Draw, Factor, Variable, log_sum_exp
+from sojourn_infer.enumeration.factors import Draw, Factor, Variable
 
 PLATES = {"a": 2, "b": 2, "c": 3}
 

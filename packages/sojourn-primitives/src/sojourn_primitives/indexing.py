@@ -8,8 +8,11 @@ right. This is the rule of Pyro's ``Vindex``.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -55,24 +58,127 @@ def vindex(tensor: Any, args: Any) -> Any:
     num_batch = len(shape) - len(entries) if has_batch else 0
     if not has_batch:
         entries += (slice(None),) * (len(shape) - len(entries))
-    num_events = sum(isinstance(entry, slice) for entry in entries)
 
-    # Every dim is indexed by an array, reshaped so that batch dims and index arrays line up on the
-    # left and each sliced dim has a place of its own on the right.
-    index: list[Any] = []
-    for dim in range(num_batch):
-        along = np.arange(shape[dim])
-        index.append(along.reshape((-1,) + (1,) * (num_batch - 1 - dim + num_events)))
-    events_left = num_events
+    tensor = jnp.asarray(tensor)
+    index: dict[int, Any] = {
+        dim: np.arange(shape[dim]).reshape((-1,) + (1,) * (num_batch - 1 - dim))
+        for dim in range(num_batch)
+    }
+    slices = [slice(None)] * num_batch
     for dim, entry in enumerate(entries, start=num_batch):
-        if isinstance(entry, slice):
-            events_left -= 1
-            index.append(np.arange(shape[dim])[entry].reshape((-1,) + (1,) * events_left))
-        elif num_events == 0:
-            index.append(entry)
-        else:
-            index.append(jnp.reshape(entry, np.shape(entry) + (1,) * num_events))
-    return jnp.asarray(tensor)[tuple(index)]
+        slices.append(entry if isinstance(entry, slice) else slice(None))
+        if not isinstance(entry, slice):
+            index[dim] = entry
+    if any(one != slice(None) for one in slices):
+        tensor = tensor[tuple(slices)]
+    return _take(tensor, index)
+
+
+def _take(tensor: jax.Array, index: dict[int, Any]) -> jax.Array:
+    """Index some dims by arrays that broadcast; the other dims stay, on the right."""
+    kept = [dim for dim in range(tensor.ndim) if dim not in index]
+    batch = np.broadcast_shapes(*map(np.shape, index.values()))
+    counted = _counted_dims(tensor.shape, index)
+    looked_up = [dim for dim in index if dim not in counted]
+    if len(looked_up) > 1:
+        # Every dim is indexed by an array, reshaped so that index arrays line up on the left and
+        # each dim that stays has a place of its own on the right.
+        everything = [
+            jnp.reshape(index[dim], np.shape(index[dim]) + (1,) * len(kept))
+            if dim in index
+            else np.arange(tensor.shape[dim]).reshape(
+                (-1,) + (1,) * (len(kept) - 1 - kept.index(dim))
+            )
+            for dim in range(tensor.ndim)
+        ]
+        return tensor[tuple(everything)]
+    # Dims that are counted through need no look-up, only their place.
+    rank = len(batch)
+    if not looked_up:
+        order = sorted(counted, key=lambda dim: counted[dim])
+        shape = [1] * rank
+        for dim in order:
+            shape[counted[dim]] = tensor.shape[dim]
+        moved = jnp.transpose(tensor, [*order, *kept])
+        return moved.reshape(*shape, *moved.shape[len(order) :])
+    (dim,) = looked_up
+    own = jnp.reshape(index[dim], (1,) * (rank - np.ndim(index[dim])) + np.shape(index[dim]))
+    axes = [axis for axis in range(rank) if own.shape[axis] != 1]
+    before = sorted((d for d in counted if axes and counted[d] < axes[0]), key=counted.__getitem__)
+    after = sorted((d for d in counted if d not in before), key=counted.__getitem__)
+    moved = jnp.transpose(tensor, [*before, dim, *after, *kept])
+    taken = take_rows(moved, own.reshape([own.shape[axis] for axis in axes]), len(before))
+    places = [*(counted[d] for d in before), *axes, *(counted[d] for d in after)]
+    events = range(len(places), len(places) + len(kept))
+    taken = jnp.transpose(taken, [*np.argsort(places).tolist(), *events])
+    size_of = dict(zip(sorted(places), taken.shape, strict=False))
+    sizes = (size_of.get(axis, 1) for axis in range(rank))
+    return taken.reshape(*sizes, *taken.shape[len(places) :])
+
+
+def _counted_dims(shape: Sequence[int], index: dict[int, Any]) -> dict[int, int]:
+    """Find the dims whose index counts 0, 1, ... along an axis that no other index has.
+
+    Returns
+    -------
+    dict
+        For each of them the axis, from the left, of what all indices broadcast to.
+    """
+    rank = max((np.ndim(entry) for entry in index.values()), default=0)
+    shapes = {d: (1,) * (rank - np.ndim(e)) + np.shape(e) for d, e in index.items()}
+    counted: dict[int, int] = {}
+    for dim, entry in index.items():
+        axes = [axis for axis, size in enumerate(shapes[dim]) if size != 1]
+        if len(axes) != 1 or shapes[dim][axes[0]] != shape[dim]:
+            continue
+        alone = all(shapes[d][axes[0]] == 1 for d in index if d != dim)
+        if alone and _is_known(entry) and np.array_equal(np.ravel(entry), np.arange(shape[dim])):
+            counted[dim] = axes[0]
+    return counted
+
+
+def _is_known(entry: Any) -> bool:
+    if isinstance(entry, jax.Array):
+        return not isinstance(entry, jax.core.Tracer) and entry.is_fully_addressable
+    return True
+
+
+_MOST_ROWS = 64
+
+
+def take_rows(table: jax.Array, index: jax.Array, axis: int) -> jax.Array:
+    """Look up entries of one axis by an array of integers, whose dims take the axis's place.
+
+    The gradient for a table of few rows is a product with a matrix that tells which entry is which
+    row: adding entries up where the index says is slow on processors, one after another.
+    """
+    if table.shape[axis] > _MOST_ROWS or not jnp.issubdtype(table.dtype, jnp.floating):
+        return table[(slice(None),) * axis + (index,)]
+    return _take_few_rows(table, index, axis)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _take_few_rows(table: jax.Array, index: jax.Array, axis: int) -> jax.Array:
+    return table[(slice(None),) * axis + (index,)]
+
+
+@_take_few_rows.defjvp
+def _take_few_rows_jvp(
+    axis: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    (table, index), (tangent, _) = primals, tangents
+    size = table.shape[axis]
+    row = jnp.where(index < 0, index + size, index)
+    is_row = jnp.equal(row[..., None], np.arange(size)).astype(tangent.dtype)
+    taken = jax.lax.dot_general(
+        tangent,
+        is_row,
+        (((axis,), (index.ndim,)), ((), ())),
+        precision=jax.lax.Precision.HIGHEST,
+    )
+    places = range(table.ndim - 1, taken.ndim)
+    taken = jnp.moveaxis(taken, places, range(axis, axis + index.ndim))
+    return _take_few_rows(table, index, axis), taken
 
 
 class Vindex:

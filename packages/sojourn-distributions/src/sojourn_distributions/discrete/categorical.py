@@ -15,7 +15,8 @@ from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose, log_probability
 from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.special import entr, logsumexp
+from sojourn_distributions.numerics import log_sum_exp
+from sojourn_distributions.special import entr
 
 __all__ = ["Categorical", "CategoricalBase", "CategoricalLogits", "CategoricalProbs", "pick"]
 
@@ -60,6 +61,15 @@ class CategoricalBase(Distribution):
     @property
     def log_masses(self) -> Any:
         """Log probabilities of all categories, shape ``batch_shape + (K,)``."""
+        weights, log_total = self.log_weights(-math.inf)
+        return weights if log_total is None else weights - log_total[..., None]
+
+    def log_weights(self, floor: float) -> tuple[Any, Any]:
+        """Log probabilities up to a constant, and that constant, None if it is 0.
+
+        The weights have ``floor`` in place of minus infinity, shape ``batch_shape + (K,)``; the
+        constant is the log of what they add up to, shape ``batch_shape``.
+        """
         raise NotImplementedError
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
@@ -125,9 +135,8 @@ class CategoricalProbs(CategoricalBase):
         """Log probabilities."""
         return log_probability(self.probs)
 
-    @property
-    def log_masses(self) -> Any:
-        return log_probability(self.probs)
+    def log_weights(self, floor: float) -> tuple[Any, Any]:
+        return log_probability(self.probs, floor), None
 
     def _log_mass(self, index: Any) -> Any:
         # Logarithms of a table that serves many values are taken once, not value by value.
@@ -164,12 +173,19 @@ class CategoricalLogits(CategoricalBase):
         """Probabilities."""
         return jax.nn.softmax(self.logits, axis=-1)
 
-    @property
-    def log_masses(self) -> Any:
-        return self.logits - logsumexp(self.logits, axis=-1)[..., None]
+    def log_weights(self, floor: float) -> tuple[Any, Any]:
+        logits = jnp.asarray(self.logits, self._dtype)
+        if floor != -math.inf:
+            impossible = logits == -jnp.inf
+            logits = jax.lax.select(impossible, jnp.full_like(logits, floor), logits)
+        return logits, self._log_total()
 
     def _log_mass(self, index: Any) -> Any:
-        return pick(self.logits, index) - logsumexp(self.logits, axis=-1)
+        return pick(self.logits, index) - self._log_total()
+
+    def _log_total(self) -> Any:
+        logits = jnp.asarray(self.logits, self._dtype)
+        return log_sum_exp(logits, (logits.ndim - 1,))
 
 
 def Categorical(

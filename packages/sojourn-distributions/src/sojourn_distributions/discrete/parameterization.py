@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
+
+from sojourn_distributions.numerics import log_positive
 
 __all__ = ["choose", "log_complement", "log_probability"]
 
@@ -19,10 +22,9 @@ def choose(probs_class: Any, logits_class: Any, *, probs: Any, logits: Any, **ot
     return logits_class(logits=logits, **others)
 
 
-def log_probability(probs: Any) -> Any:
-    """``log(probs)``, with a finite gradient where it is minus infinity."""
-    possible = jnp.greater(probs, 0)
-    return jnp.where(possible, jnp.log(jnp.where(possible, probs, 1.0)), -jnp.inf)
+def log_probability(probs: Any, floor: float = -math.inf) -> Any:
+    """``log(probs)``, and ``floor``, with gradient 0, where that would be minus infinity."""
+    return jnp.where(jnp.greater(probs, 0), log_positive(probs), floor)
 
 
 def log_complement(probs: Any) -> Any:

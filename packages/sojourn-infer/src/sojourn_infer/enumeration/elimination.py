@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from sojourn_distributions.numerics import log_sum_exp
 from sojourn_infer.enumeration.chains import Chain, ChainElimination, draw_chain, eliminate_chain
 from sojourn_infer.enumeration.factors import (
     Draw,
     Factor,
     Reduce,
     Variable,
-    log_sum_exp,
     maximum,
 )
 from sojourn_infer.enumeration.sampling import choose_at_random, choose_largest, draw

@@ -7,7 +7,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, Self
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sojourn_infer.enumeration.config import is_marked
 from sojourn_infer.enumeration.dims import Dims
@@ -133,7 +135,11 @@ class enum(Messenger):
         value = self.supports.get(name, along(values, dim))
         if "_scan_depth" in msg and self._scan is not None:
             value = self._scan.support(name, value)
-        value = jnp.asarray(value)
+        # An array with numbers, also while a program is traced: who indexes with it can see that it
+        # counts through a support.
+        if isinstance(value, np.ndarray):
+            with jax.ensure_compile_time_eval():
+                value = jax.device_put(value.astype(jnp.result_type(value)))
         msg["value"] = value
         msg["enumeration"] = Enumeration(variable, self._visible(msg), value)
 

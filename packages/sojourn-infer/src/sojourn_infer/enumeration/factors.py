@@ -65,22 +65,11 @@ class Draw(NamedTuple):
     plates: tuple[str, ...]
 
 
-def log_sum_exp(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    """Log of the sum of exponentials over axes; where all terms are -inf, -inf with gradient 0."""
-    top = largest(table, axes)
-    total = jnp.sum(jnp.exp(table - top), axes)
-    nothing = total == 0
-    # The logarithm never sees a 0, so that the gradient stays finite.
-    log_total = jnp.log(jnp.where(nothing, 1, total)) + jnp.squeeze(top, axes)
-    return jnp.where(nothing, -jnp.inf, log_total)
-
-
 def largest(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     """Largest entry over axes, which stay; a finite number to shift by, without a gradient."""
+    top = jnp.max(jax.lax.stop_gradient(table), axes, keepdims=True)
     limits = jnp.finfo(table.dtype)
-    return jax.lax.stop_gradient(
-        jnp.clip(jnp.max(table, axes, keepdims=True), float(limits.min), float(limits.max))
-    )
+    return jnp.clip(top, float(limits.min), float(limits.max))
 
 
 def maximum(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:

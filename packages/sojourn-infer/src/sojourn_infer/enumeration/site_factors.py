@@ -22,6 +22,7 @@ import numpy as np
 import sojourn_distributions as dist
 from sojourn_distributions.discrete.categorical import CategoricalBase
 from sojourn_infer.enumeration.chains import Chain
+from sojourn_infer.enumeration.counts import summed_log_prob
 from sojourn_infer.enumeration.elimination import Problem
 from sojourn_infer.enumeration.factors import Factor, Variable
 from sojourn_infer.enumeration.notes import Scanned, Steps, Term, is_enumerated
@@ -52,6 +53,7 @@ class _Site(NamedTuple):
     plates: Sequence[CondIndepStackFrame]
     dims: Mapping[int, Variable]
     ratios: Mapping[str, float]
+    plates_of: Mapping[Variable, frozenset[str]]
 
 
 def joint_density(trace: Trace) -> Joint:
@@ -75,7 +77,7 @@ def joint_density(trace: Trace) -> Joint:
         note = msg.get("enumeration")
         frames = note.plates if isinstance(note, Scanned) else msg["cond_indep_stack"]
         variable = note.variable if note is not None and is_enumerated(msg) else None
-        site = _Site(name, variable, frames, note.dims if note else {}, ratios)
+        site = _Site(name, variable, frames, note.dims if note else {}, ratios, plates_of)
         if isinstance(note, Scanned):
             steps_of[note.steps.number] = note.steps
             _declare(plates_of, note)
@@ -139,13 +141,38 @@ def _step_factors(site: _Site, note: Scanned) -> list[Factor]:
 
 def _factor(site: _Site, term: Term) -> Factor:
     """Return a term's log factor, its axes named."""
-    table = term.fn.log_prob(term.value) if site.variable is None else _of_all_values(site, term)
     ratio = math.prod(site.ratios.get(frame.name, 1.0) for frame in site.plates)
+    if site.variable is not None:
+        table = _of_all_values(site, term)
+    else:
+        site, table = _of_value(site, term)
     if term.scale is not None and not (isinstance(term.scale, float) and term.scale == ratio):
         table = table * (term.scale if ratio == 1 else term.scale / ratio)
     if site.variable is not None:
         table = _normalised(table, term)
     return _named(site, jnp.asarray(table))
+
+
+def _of_value(site: _Site, term: Term) -> tuple[_Site, Any]:
+    """Log density of a value; where that is easier, summed over plates of the site alone.
+
+    These are the plates of which none of the discrete variables has copies: a product over them is
+    what the elimination would make first. They are no longer among those of the site.
+    """
+    if term.fn.event_shape or (term.scale is not None and np.ndim(term.scale)):
+        return site, term.fn.log_prob(term.value)
+    shape = np.broadcast_shapes(term.fn.batch_shape, np.shape(term.value))
+    variables = [v for d, v in site.dims.items() if -d <= len(shape) and shape[d] != 1]
+    shared = frozenset().union(*(site.plates_of[v] for v in variables))
+    alone = [frame for frame in site.plates if frame.name not in shared]
+    table = summed_log_prob(
+        term.fn, term.value, [frame.dim for frame in alone if -frame.dim <= len(shape)]
+    )
+    if table is None:
+        return site, term.fn.log_prob(term.value)
+    ratio = math.prod(site.ratios.get(frame.name, 1.0) for frame in alone)
+    site = site._replace(plates=[frame for frame in site.plates if frame not in alone])
+    return site, table if ratio == 1 else table * ratio
 
 
 def _of_all_values(site: _Site, term: Term) -> Any:
