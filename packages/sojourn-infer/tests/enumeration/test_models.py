@@ -531,12 +531,13 @@ def test_too_many_sites_say_what_to_do():
         log_density(model, (), {}, {})
 
 
-def test_infer_discrete_needs_values_of_what_depends_on_discrete_sites():
+def test_infer_discrete_needs_values_of_what_is_between_discrete_sites_and_data():
     def model():
         z = sample("z", dist.Bernoulli(0.5), infer=SUM)
-        sample("x", dist.Normal(z, 1.0))
+        x = sample("x", dist.Normal(z, 1.0))
+        sample("y", dist.Normal(x, 1.0), obs=0.3)
 
-    with pytest.raises(ValueError, match="latent site 'x' depends on a discrete site"):
+    with pytest.raises(ValueError, match=r"latent site 'x' depends on a discrete .* 'y' dep"):
         handlers.seed(infer_discrete(model), rng_seed=0)()
     with pytest.raises(ValueError, match="temperature must be 1"):
         infer_discrete(model, temperature=0.5)

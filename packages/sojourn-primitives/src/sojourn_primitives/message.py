@@ -105,7 +105,10 @@ class Message(TypedDict, total=False):
     enumeration
         What a handler that enumerates discrete sites notes for the layer that sums them out;
         absent where none is in force. Its attribute ``support`` is the value that it gave the
-        site, with a dim to the left of the site's batch shape, or None.
+        site, with a dim to the left of the site's batch shape, or None; ``dims`` has the batch dims
+        that stand for discrete sites, left of all plates, as keys. ``stand_in``, if it is not
+        None, gives a site of a scan its value at steps after those that have values: called with
+        their number and a dtype.
     stop : bool
         True hides the message from the handlers further out.
     _control_flow_done : bool

@@ -17,6 +17,7 @@ from sojourn_infer.enumeration.factors import Variable
 from sojourn_infer.enumeration.nesting import max_plate_nesting
 from sojourn_infer.enumeration.notes import Enumeration
 from sojourn_infer.enumeration.scan import ScanOfSteps
+from sojourn_infer.enumeration.stand_in import StandIns
 from sojourn_infer.enumeration.support import along, checked_support
 from sojourn_primitives import Message, Messenger
 from sojourn_primitives.control_flow import ScanArguments
@@ -39,6 +40,8 @@ class enum(Messenger):
         it is found from the model, which the handler must then wrap.
     supports : dict, optional
         Arrays that take the place of the values of sites, by name.
+    stand_ins : StandIns, optional
+        Gives latent sites that are drawn for each value of a discrete site one value for all.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class enum(Messenger):
         first_available_dim: int | None = None,
         *,
         supports: dict[str, Any] | None = None,
+        stand_ins: StandIns | None = None,
     ) -> None:
         super().__init__(fn)
         if first_available_dim is not None and first_available_dim >= 0:
@@ -73,6 +77,7 @@ class enum(Messenger):
             )
         self.first_available_dim = first_available_dim
         self.supports = supports or {}
+        self.stand_ins = stand_ins
         self._dims: Dims | None = None
         self._scan: ScanOfSteps | None = None
         self._scans = 0
@@ -112,7 +117,10 @@ class enum(Messenger):
         if msg["value"] is None and is_marked(msg):
             self._enumerate(msg)
         elif self.is_used:
-            msg["enumeration"] = Enumeration(None, self._visible(msg))
+            dims = self._visible(msg)
+            stand_ins = self.stand_ins
+            stand_in = None if stand_ins is None else stand_ins.for_last_steps(msg, dims)
+            msg["enumeration"] = Enumeration(None, dims, stand_in=stand_in)
         if self.is_used:
             self._check_plates(msg)
 
@@ -142,6 +150,13 @@ class enum(Messenger):
                 value = jax.device_put(value.astype(jnp.result_type(value)))
         msg["value"] = value
         msg["enumeration"] = Enumeration(variable, self._visible(msg), value)
+
+    def postprocess_message(self, msg: Message) -> None:
+        note = msg.get("enumeration")
+        if self.stand_ins is None or msg["type"] != "sample" or msg["is_observed"]:
+            return
+        if isinstance(note, Enumeration) and note.variable is None:
+            self.stand_ins.put(msg, note.dims)
 
     def _visible(self, msg: Message) -> dict[int, Variable]:
         visible = self.dims.visible(msg.get("markov", ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,10 @@ import jax.numpy as jnp
 from sojourn_infer.enumeration.elimination import draw_all
 from sojourn_infer.enumeration.enum import enum
 from sojourn_infer.enumeration.factors import Draw, Factor, Variable, align
-from sojourn_infer.enumeration.notes import Scanned, is_enumerated
+from sojourn_infer.enumeration.notes import Scanned
 from sojourn_infer.enumeration.scanned_sites import joined
 from sojourn_infer.enumeration.site_factors import enumerated_sites, joint_density, needs_sum
+from sojourn_infer.enumeration.stand_in import StandIns
 from sojourn_infer.enumeration.support import support_values
 from sojourn_primitives import (
     CondIndepStackFrame,
@@ -24,6 +26,7 @@ from sojourn_primitives import (
     handlers,
     prng_key,
 )
+from sojourn_primitives.dependence import input_dependence
 from sojourn_primitives.stack import process_outside
 
 
@@ -37,7 +40,9 @@ def infer_discrete(
 
     Everything else is taken as it is: sites with data, and latent sites with the values that
     handlers give (`substitute` a draw of a sampler). The model then runs with the drawn values, so
-    that what depends on them, also `deterministic` sites, has its usual meaning and shape.
+    that what depends on them, also `deterministic` sites, has its usual meaning and shape. A latent
+    site without a value whose distribution depends on a discrete one, such as a forecast or a
+    missing observation, says nothing of the discrete sites; it is drawn in that run, given them.
 
     Parameters
     ----------
@@ -61,7 +66,7 @@ def infer_discrete(
     ------
     ValueError
         The temperature is neither 0 nor 1; a latent site that depends on a discrete site has no
-        value; or what `enum` raises.
+        value, but data depend on it; or what `enum` raises.
 
     Examples
     --------
@@ -102,7 +107,10 @@ def infer_discrete(
                 "inside handlers.seed."
             )
         values = discrete_values(fn, args, kwargs, key, temperature, first_available_dim)
-        return handlers.substitute(fn, data=values)(*args, **kwargs)
+        drawn: Callable[..., Any] = handlers.substitute(fn, data=values)
+        if rng_key is not None or temperature:
+            drawn = handlers.seed(drawn, rng_seed=jax.random.fold_in(key, 2))
+        return drawn(*args, **kwargs)
 
     return with_draws
 
@@ -120,19 +128,30 @@ def discrete_values(
     Returns
     -------
     dict
-        Values by name of all latent sites, drawn or given, and the indices of plates: with these
-        the model runs as it did here. A scanned site has a leading time axis.
+        Values by name of latent sites, drawn or given, and the indices of plates: with these the
+        model runs as it did here. A scanned site has a leading time axis. Latent sites without a
+        value that depend on a discrete one are not among them.
     """
-    with _Unrecorded():
-        marked = enum(handlers.seed(model, rng_seed=key), first_available_dim)
-        trace = handlers.trace(marked).get_trace(*args, **kwargs)
+
+    def run(stand_ins: StandIns) -> Trace:
+        with _Unrecorded():
+            seeded = handlers.seed(model, rng_seed=key)
+            marked = enum(seeded, first_available_dim, stand_ins=stand_ins)
+            return handlers.trace(marked).get_trace(*args, **kwargs)
+
+    stand_ins = StandIns()
+    trace = run(stand_ins)
+    later: set[str] = set()
+    if stand_ins.names or stand_ins.known_steps:
+        later = _drawn_later(stand_ins, run)
+        trace = {name: site for name, site in trace.items() if name not in later}
     sites = enumerated_sites(trace)
     values = {
         name: site["value"]
         for name, site in trace.items()
-        if site["type"] == "plate" or (site["type"] == "sample" and not site["is_observed"])
+        if name not in stand_ins.known_steps
+        and (site["type"] == "plate" or (site["type"] == "sample" and not site["is_observed"]))
     }
-    _check_given(trace)
     if needs_sum(trace):
         draws = draw_all(joint_density(trace).problem, jax.random.fold_in(key, 1), temperature)
         values.update({name: _value(site, draws) for name, site in sites.items()})
@@ -147,23 +166,70 @@ class _Unrecorded(Messenger):
         msg["stop"] = True
 
 
-def _check_given(trace: Trace) -> None:
-    """Raise where a latent site was drawn once for each value of a discrete site."""
-    for name, site in trace.items():
-        if site["type"] != "sample" or site["is_observed"] or is_enumerated(site):
-            continue
-        note = site.get("enumeration")
-        if note is None:
-            continue
-        fn: Any = site["fn"]
-        first = note.first[-1].value if isinstance(note, Scanned) else site["value"]
-        batch = jnp.shape(first)[: jnp.ndim(first) - len(fn.event_shape)]
-        if any(-dim <= len(batch) and batch[dim] != 1 for dim in note.dims):
-            raise ValueError(
-                f"latent site {name!r} depends on a discrete site and has no value: discrete sites "
-                "are drawn given all others. Give it one with handlers.substitute or condition, or "
-                "mark only those discrete sites that it does not depend on."
-            )
+def _drawn_later(stand_ins: StandIns, run: Callable[[StandIns], Trace]) -> set[str]:
+    """Return the latent sites to be drawn after the discrete ones: some, and what is drawn of them.
+
+    Raises
+    ------
+    ValueError
+        A site that is not drawn depends on them.
+    """
+    names: list[str] = []
+    reversed_scans: set[str] = set()
+
+    def values_and_fns(markers: dict[str, Any]) -> list[Any]:
+        sites = {n: s for n, s in run(StandIns(markers)).items() if s["type"] == "sample"}
+        names[:] = sites
+        reversed_scans.update(name for name, site in sites.items() if _is_reversed(site))
+        return [(jax.tree.leaves(s["value"]), _parameters(s)) for s in sites.values()]
+
+    known_steps = stand_ins.known_steps
+    markers = {name: jnp.zeros(()) for name in sorted({*stand_ins.names, *known_steps})}
+    program, shapes = jax.make_jaxpr(values_and_fns, return_shape=True)(markers)
+    depends_on = iter(input_dependence(program))
+    later, found = set(stand_ins.names), []
+    for name, (value, parameters) in zip(names, shapes, strict=True):
+        of_value, of_fn = (
+            {list(markers)[i] for i in frozenset().union(*[next(depends_on) for _ in leaves])}
+            for leaves in (value, parameters)
+        )
+        # A value that was given depends on no other site.
+        if of_value and name not in known_steps:
+            later.add(name)
+        found.append((name, of_fn))
+    for name, of_fn in found:
+        for site in sorted(of_fn):
+            # What is known of two sites of a scan up to the same step does not see later ones.
+            in_step = known_steps.get(name, math.inf) <= known_steps.get(site, -1)
+            if name not in later and not (in_step and name not in reversed_scans):
+                raise ValueError(_depends_on_unknown(site, name))
+    return later
+
+
+def _depends_on_unknown(site: str, name: str) -> str:
+    return (
+        f"latent site {site!r} depends on a discrete site and has no value, and site {name!r} "
+        f"depends on {site!r}: the discrete sites could only be drawn after a sum over all its "
+        "values. Give it a value with handlers.substitute or condition, or mark only those "
+        "discrete sites that it does not depend on."
+    )
+
+
+def _is_reversed(site: Message) -> bool:
+    note = site.get("enumeration")
+    return isinstance(note, Scanned) and note.steps.reverse
+
+
+def _parameters(site: Message) -> list[Any]:
+    """Return what the log density of a site is computed from, beside its value."""
+    note = site.get("enumeration")
+    if not isinstance(note, Scanned):
+        return jax.tree.leaves((site["fn"], site["scale"]))
+    parameters = [(term.fn, term.scale) for term in note.first]
+    if note.build is not None:
+        positions = note.build(list(range(len(note.leaves))))
+        parameters += [note.leaves[i] for i in jax.tree.leaves((positions.fn, positions.scale))]
+    return jax.tree.leaves(parameters)
 
 
 def _value(site: Message, draws: dict[Variable, Draw]) -> Any:

@@ -20,11 +20,16 @@ class Enumeration(NamedTuple):
         What batch dims left of the plates stand for, at this site.
     support : array or None
         The value that lists the support, if the site is enumerated.
+    stand_in : Callable or None
+        Gives a scanned site that is latent its value at the steps after those that are known, from
+        their number and the type of the values; these steps then leave no term. Without it the
+        values are drawn.
     """
 
     variable: Variable | None
     dims: dict[int, Variable]
     support: Any = None
+    stand_in: Callable[[int, Any], Any] | None = None
 
 
 class Term(NamedTuple):

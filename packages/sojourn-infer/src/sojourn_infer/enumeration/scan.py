@@ -24,6 +24,7 @@ from sojourn_infer.enumeration.factors import Variable
 from sojourn_infer.enumeration.notes import Steps
 from sojourn_infer.enumeration.scanned_sites import SiteSteps, joined, message_of
 from sojourn_infer.enumeration.step_program import StepProgram, abstract, parts_of, variation
+from sojourn_primitives import Message, Messenger
 from sojourn_primitives.control_flow.boundary import Step
 from sojourn_primitives.control_flow.record import Leaf, Outline, Record, traced_leaves
 from sojourn_primitives.dependence import evaluate_without_inputs, input_dependence, restrict
@@ -41,6 +42,24 @@ class Run(Protocol):
     @property
     def is_used(self) -> bool:
         """Whether a site of the run is enumerated."""
+
+    def postprocess_message(self, msg: Message) -> None:
+        """Do what the run does to a message on its way down."""
+
+
+class _WayDown(Messenger):
+    """Innermost of the handlers outside of a step: what its run does to a message on its way down.
+
+    The message is held back from the handlers outside until all steps are done, but the sites of
+    the step that follow depend on its value.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def postprocess_message(self, msg: Message) -> None:
+        self._run.postprocess_message(msg)
 
 
 class ScanOfSteps:
@@ -156,7 +175,7 @@ class ScanOfSteps:
     def _step(
         self, carry: Any, x: Any, index: Any, slices: dict[int, Any]
     ) -> tuple[Any, Any, Step]:
-        with Step(self._key, index, self._length, slices) as step:
+        with Step(self._key, index, self._length, slices) as step, _WayDown(self._handler):
             result = self._f(carry, x)
         if not _is_pair(result):
             raise TypeError(

@@ -104,7 +104,7 @@ class Boundary(Messenger):
         shape = shape_of(before) or ()
         if msg["type"] != "plate":
             if fn is not None:  # a sample, or what handlers.reparam made deterministic
-                shape = tuple(fn.batch_shape) + tuple(fn.event_shape)
+                shape = _without_enumerated_dims(msg) + tuple(fn.event_shape)
                 check_no_sample_shape(self.statement, msg)
             if msg["type"] == "deterministic":
                 msg.pop("fn", None)
@@ -185,16 +185,31 @@ class Step(Boundary):
             msg["value"] = _at(jnp.asarray(value), self._index)
         if shape[0] == self._length:
             record.given = position
+            return
+        known = self._index < shape[0]
+        stand_in = getattr(msg.get("enumeration"), "stand_in", None)
+        if stand_in is not None:
+            own_value = stand_in(shape[0], value.dtype)
+            msg["fn"] = msg["fn"].mask(known)
         else:
             own = msg.copy()
             own["value"] = before if msg["type"] == "deterministic" else None
             default_process_message(own)
-            msg["value"] = jnp.where(self._index < shape[0], msg["value"], own["value"])
+            own_value = own["value"]
+        msg["value"] = jnp.where(known, msg["value"], own_value)
 
     def _next_key(self, kind: str) -> Any:
         key: Any = self._plate_key if kind == "plate" else self._key
         self._keys_given += 1
         return jax.random.fold_in(key, self._keys_given)
+
+
+def _without_enumerated_dims(msg: Message) -> tuple[int, ...]:
+    """Return the batch shape that a site has for one value of each discrete site."""
+    fn: Any = msg["fn"]
+    batch = tuple(fn.batch_shape)
+    dims = getattr(msg.get("enumeration"), "dims", None)
+    return batch[len(batch) - min(len(batch), -max(dims) - 1) :] if dims else batch
 
 
 def _at(values: jax.Array, index: Any) -> jax.Array:
