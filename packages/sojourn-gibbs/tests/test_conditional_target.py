@@ -7,6 +7,7 @@ import pytest
 
 import sojourn_distributions as dist
 from sojourn_gibbs.conditional_target import Given, conditional_target
+from sojourn_gibbs.latents import find_latents
 from sojourn_hmc import PotentialTarget
 from sojourn_infer import HMC, NUTS, BarkerMH, ModelTarget
 from sojourn_primitives import plate, sample, subsample
@@ -67,3 +68,18 @@ def test_a_target_without_a_model_is_refused():
         conditional_target(PotentialTarget(lambda z: 0.5 * z**2))
     with pytest.raises(NotImplementedError, match="not made from a model function"):
         HMC(potential_fn=lambda z: 0.5 * z**2).wrap_model(lambda m: m)
+
+
+@pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
+def test_latent_sites_are_found_where_python_reads_the_data(array):
+    def reads(switch):
+        high = sample("high", dist.Uniform(0.0, 1.0 if switch[0] > 0 else 2.0))
+        sample("x", dist.Uniform(0.0, high))
+        sample("k", dist.Bernoulli(0.5))
+
+    found = find_latents(reads, (array([1.0]),), {})
+    assert {name: site.depends_on for name, site in found.sites.items()} == {
+        "high": (),
+        "x": ("high",),
+        "k": (),
+    }

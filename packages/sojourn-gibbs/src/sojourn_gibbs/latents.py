@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, readable
 from sojourn_infer.initialization import InitStrategy
 from sojourn_infer.sites import abstract_trace, latent_sites
 from sojourn_primitives import Message, Trace, handlers
@@ -178,7 +179,12 @@ def support_dependence(
         return [leaf for each in leaves for leaf in each]
 
     by_input = sorted(names)  # the order in which JAX flattens a dict
-    inputs = iter(input_dependence(jax.make_jaxpr(bounds)(avals)))
+    try:
+        program = jax.make_jaxpr(bounds)(avals)
+    except CONCRETE_VALUE_ERRORS:  # Python control flow on data; see `abstract_trace`
+        args, kwargs = readable((args, kwargs))
+        program = jax.make_jaxpr(bounds)(avals)
+    inputs = iter(input_dependence(program))
     return {
         name: tuple(by_input[i] for i in sorted(set().union(*(next(inputs) for _ in range(count)))))
         for name, count in zip(names, counts, strict=True)

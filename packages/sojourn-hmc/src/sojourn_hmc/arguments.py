@@ -17,6 +17,7 @@ import numpy as np
 CONCRETE_VALUE_ERRORS = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
     jax.errors.NonConcreteBooleanIndexError,
 )
 """What JAX raises while tracing where a model needs the value of a tracer."""
@@ -90,9 +91,32 @@ def split(tree: Any) -> Arguments:
 
 
 def freeze(tree: Any) -> Arguments:
-    """Make every leaf part of the structure."""
-    leaves, treedef = jax.tree.flatten(tree)
+    """Make every leaf part of the structure, with a value that Python can read.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> arguments = freeze({"y": jnp.ones(3)})
+    >>> arguments.data, type(arguments.structure.bind(())["y"]).__name__
+    ((), 'ndarray')
+    """
+    leaves, treedef = jax.tree.flatten(readable(tree))
     return Arguments(Structure(treedef, tuple(map(Constant, leaves))), ())
+
+
+def readable(tree: Any) -> Any:
+    """Make NumPy arrays of JAX arrays: what is done with those while JAX traces has no value.
+
+    Keys stay, for which NumPy has no type, and tracers, which have no value.
+    """
+
+    def read(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
+            return leaf
+        is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return leaf if is_key else np.asarray(leaf)
+
+    return jax.tree.map(read, tree)
 
 
 def is_data(leaf: Any) -> bool:

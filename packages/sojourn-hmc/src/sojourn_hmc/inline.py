@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, split
+from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, readable, split
 from sojourn_hmc.chain import chain_key, first_state, is_key_batch, with_keys
 from sojourn_hmc.chunk import Plan, advance
 from sojourn_hmc.draws import block_that_fits
@@ -148,7 +148,7 @@ def run_inline(
     except CONCRETE_VALUE_ERRORS:
         # The model needs a value. Concrete inputs keep theirs if they are no arguments of a jit;
         # if it is a traced one that is needed, JAX explains it now.
-        raw = (args, kwargs, recipe.num_warmup, init_params)
+        raw = readable((args, kwargs, recipe.num_warmup, init_params))
         return jax.jit(lambda keys, states: _run(recipe, keys, raw, states))(keys, states)
 
 

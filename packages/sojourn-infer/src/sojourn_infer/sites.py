@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, readable
 from sojourn_primitives import Message, Trace, handlers
 
 Model = Callable[..., Any]
@@ -86,7 +87,14 @@ def abstract_trace(
             raise
         judge(trace)
 
-    jax.eval_shape(run, jax.eval_shape(jax.random.key, 0))
+    key = jax.eval_shape(jax.random.key, 0)
+    try:
+        jax.eval_shape(run, key)
+    except CONCRETE_VALUE_ERRORS:
+        # Python control flow on data: JAX traces what is done with its arrays, not with NumPy's.
+        args, kwargs = readable((args, kwargs))
+        trace.clear()
+        jax.eval_shape(run, key)
     return trace
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from sojourn_hmc.adaptation.saved import Adaptation
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, split
+from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, readable, split
 from sojourn_hmc.diagnostics import SamplingWarning
 from sojourn_hmc.differentiate import value_and_gradient
 from sojourn_hmc.pathfinding.single import PathSettings, follow
@@ -165,10 +165,9 @@ def pathfinder(
     try:
         found = run(split(inputs))
     except CONCRETE_VALUE_ERRORS:
+        inputs = readable(inputs)
         found = run(freeze(inputs))
-    shape = jax.eval_shape(
-        lambda key: target.setup(model_args, kwargs, init_params).start(key), rng_key
-    )
+    shape = jax.eval_shape(lambda key: target.setup(*inputs).start(key), rng_key)
     return _weighted(jax.tree.map(np.asarray, found), shape, num_chains)
 
 
