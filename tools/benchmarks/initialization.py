@@ -68,6 +68,7 @@ def measure(library: str) -> dict[str, tuple[float, float, int, int]]:
             util.initialize_model(key, model, model_args=(sigma,), model_kwargs={"y": y}).param_info
         ),
         f"Predictive, {NUM_DRAWS} draws": lambda: predictive(key, sigma),
+        "the same, made anew": lambda: infer.Predictive(model, draws)(key, sigma),
         f"log_likelihood, {NUM_DRAWS} draws": lambda: infer.log_likelihood(
             model, draws, sigma, y=y
         ),

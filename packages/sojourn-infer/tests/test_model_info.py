@@ -18,6 +18,7 @@ from sojourn_infer import (
     init_to_value,
     initialize_model,
     log_density,
+    log_likelihood,
     potential_energy,
 )
 from sojourn_primitives import deterministic, factor, handlers, param, plate, sample
@@ -83,11 +84,36 @@ def test_the_trace_is_concrete_and_in_the_order_of_the_model(info):
     assert each == pytest.approx(float(density), rel=1e-5)
 
 
-def test_it_is_one_program(compilations):
-    key = jax.random.key(0)
+def test_it_is_one_program_for_all_keys_and_attempts(compilations):
+    def holes(bound):
+        x = sample("x", dist.Normal(0.25, 1.0))
+        factor("hole", jnp.where(x > bound, 0.0, -jnp.inf))
+
+    keys = jax.random.split(jax.random.key(0), 6)
+    keys = [keys[i] for i in range(6)]
     compilations.settle().clear()
-    initialize_model(key, model, model_args=(Y,))
+    found = [initialize_model(key, holes, model_args=(1.0,)).param_info for key in keys]
     assert len(compilations.settle()) == 1
+    assert min(float(info.z["x"]) for info in found) > 1.0
+
+
+def runs_of(function, argument):
+    """How often a model is run by a function that is given it."""
+    count = 0
+
+    def counted(y):
+        nonlocal count
+        count += 1
+        return model(y)
+
+    function(counted, argument)
+    return count
+
+
+def test_a_model_is_run_few_times():
+    """To be checked, for the shapes of its sites, for the gradient, for the trace."""
+    assert runs_of(lambda f, y: initialize_model(jax.random.key(0), f, model_args=(y,)), Y) == 4
+    assert runs_of(lambda f, y: log_likelihood(f, {"low": Y, "x": Y + 1}, y), Y) == 1
 
 
 def test_a_batch_of_keys_gives_a_batch_of_starts():

@@ -40,6 +40,25 @@ def init_to_uniform(site: Message | None = None, radius: float = 2) -> Any:
     return transform(unconstrained)
 
 
+def uniform_radius(strategy: InitStrategy) -> float | None:
+    """Radius of a strategy that starts every site uniformly; None if it is another one.
+
+    Such a start needs the shapes of the sites alone, not a run of the model.
+
+    Examples
+    --------
+    >>> uniform_radius(init_to_uniform(radius=0.5)), uniform_radius(init_to_median)
+    (0.5, None)
+    """
+    if strategy is init_to_uniform:
+        return 2.0
+    if strategy is init_to_feasible:
+        return 0.0
+    if isinstance(strategy, partial) and strategy.func is init_to_uniform and not strategy.args:
+        return strategy.keywords["radius"]
+    return None
+
+
 def init_to_sample(site: Message | None = None) -> Any:
     """Start from a draw from the prior; where it is improper, uniformly."""
     if site is None:

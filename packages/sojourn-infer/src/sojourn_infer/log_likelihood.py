@@ -51,6 +51,11 @@ def log_likelihood(
     ValueError
         A latent site has no draws, draws do not fit their site, or batch shapes differ.
 
+    Notes
+    -----
+    Each call traces the model. It compiles nothing if the program is one that was compiled before,
+    with draws and data of the same shapes.
+
     Examples
     --------
     >>> import jax.numpy as jnp

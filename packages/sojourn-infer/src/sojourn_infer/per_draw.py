@@ -6,6 +6,7 @@ its draws count, and what it returns moves to host memory before the next block 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,12 +17,15 @@ from jax import lax
 
 from sojourn_hmc.arguments import Arguments
 from sojourn_hmc.program import num_bytes, shape_of
+from sojourn_infer.compile_once import compile_once, has_loop
 from sojourn_infer.data import with_data
 from sojourn_infer.draw_batch import DrawBatch
 
 BLOCK_BYTES = 1 << 24
 MAX_BLOCK = 1024
 PATIENCE = 2.0  # seconds until a long run shows its progress
+FEW_BYTES = 1 << 20
+"""What all draws read together, up to which a compiler's optimizing takes longer than it saves."""
 
 OfOneDraw = Callable[[dict[str, Any], Any, tuple, dict], Any]
 """Maps the values of a draw by site, its key or None, and the model's arguments to a result."""
@@ -120,9 +124,11 @@ class PerDraw:
 
         def run(arguments: Arguments) -> Any:
             leaves = jax.tree.leaves((batch.values, key, arguments.data))
-            if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+            block = None if traced else self._find(batch, key, arguments)
+            if block is None:
                 return self._inside(batch, key, arguments)
-            return self._in_blocks(batch, key, arguments)
+            return self._in_blocks(block, batch, key, arguments.data)
 
         return with_data(args, kwargs, run)
 
@@ -150,8 +156,7 @@ class PerDraw:
         )
         return jax.tree.map(lambda leaf: leaf.reshape(batch.batch_shape + leaf.shape[1:]), results)
 
-    def _in_blocks(self, batch: DrawBatch, key: Any, arguments: Arguments) -> Any:
-        block = self._find(batch, key, arguments)
+    def _in_blocks(self, block: _Block, batch: DrawBatch, key: Any, data: tuple) -> Any:
         shown, parts = None, []
         for first in range(0, max(batch.num_draws, 1), block.size):
             last = min(first + block.size, batch.num_draws)
@@ -159,18 +164,21 @@ class PerDraw:
                 lambda leaf, a=first, b=last: _filled(leaf[a:b], block.size), batch.values
             )
             indices = np.arange(first, first + block.size, dtype=np.uint32)
-            results = block.program(rows, indices, np.int32(last - first), key, arguments.data)
+            results = block.program(rows, indices, np.int32(last - first), key, data)
             if batch.batch_shape == (block.size,):
                 return results
             parts.append(jax.tree.map(lambda leaf, n=last - first: np.asarray(leaf)[:n], results))
-            shown = shown or _late_bar(batch.num_draws, self.settings.progress)
+            shown = shown or _LateBar(batch.num_draws, self.settings.progress)
             shown.update(last - first)
         if shown is not None:
             shown.close()
         return jax.tree.map(lambda *pieces: _joined(pieces, batch.batch_shape), *parts)
 
-    def _find(self, batch: DrawBatch, key: Any, arguments: Arguments) -> _Block:
-        """Find or make the program for draws and data of these shapes."""
+    def _find(self, batch: DrawBatch, key: Any, arguments: Arguments) -> _Block | None:
+        """Find or make the program for draws and data of these shapes.
+
+        None if the model reads tracers, which belong to an outer program.
+        """
         one_draw = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(
                 leaf.shape[1:], jax.dtypes.canonicalize_dtype(leaf.dtype)
@@ -178,15 +186,30 @@ class PerDraw:
             batch.values,
         )
         num_draws = batch.num_draws if self.settings.parallel else None
-        leaves, treedef = jax.tree.flatten((one_draw, shape_of((key, arguments.data))))
-        identity = (arguments.structure, treedef, tuple(leaves), num_draws)
+        shared = (key, arguments.data)
+        leaves, treedef = jax.tree.flatten((one_draw, shape_of(shared)))
+        devices = tuple(getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(shared))
+        few = batch.num_draws * num_bytes((one_draw, shape_of(shared))) <= FEW_BYTES
+        identity = (arguments.structure, treedef, tuple(leaves), devices, num_draws, few)
         if identity not in self._blocks:
-            one = self._one(arguments)
+            # As a compiled function it is traced once, for its shape and for the program.
+            one = jax.jit(self._one(arguments))
             index = jax.ShapeDtypeStruct((), np.uint32)
-            result = jax.eval_shape(one, one_draw, index, key, arguments.data)
+            traced, result = jax.make_jaxpr(one, return_shape=True)(one_draw, index, *shared)
             size = self.settings.block_size(one_draw, result, batch.num_draws)
+            rows, indices = jax.tree.map(
+                lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype),
+                (one_draw, index),
+            )
             make = _together if self.settings.together else _one_by_one
-            self._blocks[identity] = _Block(size, jax.jit(make(one, result, size)))
+            program = compile_once(
+                make(one, result, size),
+                *(rows, indices, np.int32(0), *shared),
+                quickly=few and not has_loop(traced),
+            )
+            if program is None:
+                return None
+            self._blocks[identity] = _Block(size, program)
         return self._blocks[identity]
 
 
@@ -210,12 +233,31 @@ def _one_by_one(one: Callable[..., Any], result: Any, size: int) -> Callable[...
     return compute
 
 
-def _late_bar(total: int, enabled: bool) -> Any:
-    """A bar that shows itself only when the draws take long; compiling does not count."""
-    # Imported late: it looks for a notebook, which a short run should not pay for.
-    from tqdm.auto import tqdm
+class _LateBar:
+    """A bar that appears only when the draws take long; compiling, before it, does not count.
 
-    return tqdm(total=total, delay=PATIENCE, disable=not enabled, desc="predict", unit="draw")
+    Until then it does not import what shows it, which takes longer than a short run.
+    """
+
+    def __init__(self, total: int, enabled: bool):
+        self._total = total
+        self._enabled = enabled
+        self._start = time.monotonic()
+        self._done = 0
+        self._bar: Any = None
+
+    def update(self, number: int) -> None:
+        self._done += number
+        if self._bar is not None:
+            self._bar.update(number)
+        elif self._enabled and time.monotonic() - self._start > PATIENCE:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=self._total, initial=self._done, desc="predict", unit="draw")
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _filled(rows: np.ndarray, size: int) -> np.ndarray:

@@ -67,7 +67,8 @@ class Predictive:
     Draw i gets its key from the key of the call and i alone: ``parallel`` and ``batch_size`` change
     nothing but time and memory. The compiled program lives with the object; another call with
     arguments of the same shapes compiles nothing. What the model reads from outside of its
-    arguments must not change in between.
+    arguments must not change in between; a new object traces the model anew, and compiles only
+    what has changed.
 
     Examples
     --------
