@@ -53,6 +53,20 @@ def add_pyenv_to_path() -> None:
 add_pyenv_to_path()
 
 
+def keep_bytecode() -> None:
+    """Let processes share compiled sources where the environment says not to write any.
+
+    Sessions start many processes (workers, tests' own, a kernel for each page), and each
+    would spend most of its start on compiling the sources of JAX and SciPy again. The bytecode goes
+    to nox's folder and not between the sources.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".nox" / "bytecode"))
+
+
+keep_bytecode()
+
+
 def requirement_name(requirement: str) -> str:
     """Return the name in a requirement such as `jax>=0.8`."""
     match = re.match(r"[A-Za-z0-9._-]+", requirement)
