@@ -225,7 +225,8 @@ def docs(session: nox.Session) -> None:
     """Build the documentation, executing its pages; any warning is an error."""
     session.install(*editable("sojourn", extras="[arviz,tfp,zarr]"), *group("docs"))
     shutil.rmtree(ROOT / "docs/api/generated", ignore_errors=True)  # a name may be gone
-    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    options = ("-W", "--keep-going", "-j", "auto", "-b", "html")
+    session.run("sphinx-build", *options, "docs", "docs/_build/html")
 
 
 @nox.session

@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sojourn._version import __version__
 
@@ -36,7 +37,7 @@ templates_path = ["_templates"]
 # Every page with code is run; a page that fails fails the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # seconds for a cell: what hangs ends, what is slow does not
 nb_output_stderr = "show"
 nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -76,3 +77,16 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
 }
+
+
+def setup(app: Any) -> None:
+    app.connect("env-before-read-docs", deal)
+
+
+def deal(app: Any, env: Any, names: list[str]) -> None:
+    """Spread the pages that are executed over all: a process reads a stretch of the list."""
+    executed = [name for name in names if "{code-cell}" in env.doc2path(name).read_text("utf-8")]
+    others = sorted(set(names) - set(executed))
+    groups = (executed, others)
+    places = [((i + 0.5) / len(group), name) for group in groups for i, name in enumerate(group)]
+    names[:] = [name for _, name in sorted(places)]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,17 +31,24 @@ STATISTICS = ("mean", "variance", "mode", "entropy", "cdf", "icdf", "enumerate_s
 
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
-    app.connect("builder-inited", write_pages)
+    app.connect("builder-inited", ensure_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def write_pages(app: Any) -> None:
+def ensure_pages(app: Any) -> None:
     """Write all pages and plots, unless they are those of the present sources."""
     folder = Path(app.srcdir, GENERATED)
     stamp = folder / "sources.sha256"
     now = digest_of_sources()
     if stamp.exists() and stamp.read_text(encoding="utf-8") == now:
         return
+    # In a process of its own: Sphinx forks to read in parallel, which a running JAX forbids.
+    subprocess.run([sys.executable, __file__, str(folder)], check=True)
+    stamp.write_text(now, encoding="utf-8")
+
+
+def write_pages(folder: Path) -> None:
+    """Write all pages and plots into a folder, and nothing else is in it."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():  # a name may be gone
         old.unlink()
@@ -55,7 +64,6 @@ def write_pages(app: Any) -> None:
         (folder / f"{family.page}.rst").write_text(family_page(family, names), encoding="utf-8")
     for page, text in bijection_tables.tables().items():
         (folder / f"{page}.txt").write_text(text, encoding="utf-8")
-    stamp.write_text(now, encoding="utf-8")
 
 
 def digest_of_sources() -> str:
@@ -135,3 +143,7 @@ def shape(constraint: Any, batch: str = "batch_shape") -> str:
         return f"``{batch}``"
     events = ("", " + (n,)", " + (m, n)")
     return f"``{batch}{events[event_dim] if event_dim < len(events) else ' + event_shape'}``"
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]))
