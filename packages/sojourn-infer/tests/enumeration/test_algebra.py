@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sojourn_distributions.numerics import log_sum_exp
-from sojourn_infer.enumeration.chains import Chain
+from sojourn_infer.enumeration.chains import Chain, Part
 from sojourn_infer.enumeration.elimination import Problem, draw_all, log_marginal
 from sojourn_infer.enumeration.factors import Draw, Factor, Variable
 
@@ -283,7 +283,7 @@ def test_a_chain_equals_its_unrolled_steps(steps, history, plates):
         return log_marginal(at[0]), log_marginal(at[1])
 
     if history == 1:
-        chains = tuple(chain._replace(pairwise=True) for chain in scanned.chains)
+        chains = tuple(chain._replace(how="pairwise") for chain in scanned.chains)
         pairwise = log_marginal(scanned._replace(chains=chains))
         np.testing.assert_allclose(pairwise, joint.log_sum(), rtol=1e-5)
     values, slopes = jax.jit(lambda s: jax.jvp(both, (s,), (1.0,)))(1.0)
@@ -292,6 +292,46 @@ def test_a_chain_equals_its_unrolled_steps(steps, history, plates):
     np.testing.assert_allclose(slopes[0], slopes[1], rtol=1e-4)
     mode = _by_step(draw_all(scanned, None, 0), scanned.chains[0])
     np.testing.assert_allclose(joint.table[joint.positions(mode)], joint.table.max(), rtol=1e-5)
+
+
+def _in_blocks(chain):
+    """The same chain, its factors computed a part at a time."""
+
+    def time_axis(f):
+        return len(f.variables) + f.plates.index(chain.time)
+
+    def factors_of(tables):
+        parts = iter(tables)
+        return tuple(
+            f._replace(table=jnp.moveaxis(next(parts), 0, time_axis(f)))
+            if chain.time in f.plates
+            else f
+            for f in chain.factors
+        )
+
+    moving = [f for f in chain.factors if chain.time in f.plates]
+    tables = [jnp.moveaxis(f.table, time_axis(f), 0) for f in moving]
+    return chain._replace(how="blocks", part=Part(tables, factors_of))
+
+
+@pytest.mark.parametrize(
+    "steps, history, plates", [(3, 1, ()), (11, 1, ("n",)), (14, 2, ()), (5, 2, ("n",))]
+)
+def test_a_chain_in_blocks_equals_the_steps_one_after_the_other(steps, history, plates):
+    problem, _ = chain_and_unrolled(np.random.default_rng(steps), steps, history, plates)
+    (chain,) = problem.chains
+
+    def marginal(tables, how):
+        factors = [f._replace(table=t) for f, t in zip(chain.factors, tables, strict=True)]
+        own = chain._replace(factors=tuple(factors))
+        return log_marginal(problem._replace(chains=(_in_blocks(own) if how else own,)))
+
+    tables = [f.table for f in chain.factors]
+    value, slopes = jax.jit(jax.value_and_grad(lambda t: marginal(t, True)))(tables)
+    expected, expected_slopes = jax.jit(jax.value_and_grad(lambda t: marginal(t, False)))(tables)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+    for slope, other in zip(slopes, expected_slopes, strict=True):
+        np.testing.assert_allclose(slope, other, rtol=1e-4, atol=1e-5)
 
 
 def _by_step(draws, chain):

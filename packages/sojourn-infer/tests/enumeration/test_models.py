@@ -243,7 +243,9 @@ def hmm_by_hand(y):
     return by_hand
 
 
-@pytest.mark.parametrize("reverse, chain", [(False, "sequential"), (True, "pairwise")])
+@pytest.mark.parametrize(
+    "reverse, chain", [(False, "sequential"), (True, "pairwise"), (True, "blocks")]
+)
 def test_hidden_markov_model_by_scan(reverse, chain):
     y = RNG.normal(size=6)
 
@@ -258,6 +260,34 @@ def test_hidden_markov_model_by_scan(reverse, chain):
         scan(step, (0, True), y, reverse=reverse)
 
     agree(model, hmm_by_hand(y[::-1] if reverse else y), HMM)
+
+
+def test_blocks_of_steps_need_memory_for_one_block():
+    """Also where the transitions differ from step to step, and none is kept."""
+
+    def temporary(steps, chain):
+        def model(p, y):
+            def step(z, y):
+                logits = p["slope"][z] * y
+                z = sample("z", dist.Categorical(logits=logits), infer={**SUM, "chain": chain})
+                sample("y", dist.Normal(p["loc"][z], 1.0), obs=y)
+                return z, None
+
+            scan(step, 0, y)
+
+        def density(p, y):
+            return log_density(model, (p, y), {}, {})[0]
+
+        p = {"slope": jnp.ones((8, 8)), "loc": jnp.arange(8.0)}
+        program = jax.jit(jax.value_and_grad(density)).lower(p, jnp.ones(steps)).compile()
+        return program(p, jnp.ones(steps)), program.memory_analysis().temp_size_in_bytes
+
+    (value, slope), much = temporary(2500, "sequential")
+    (same_value, same_slope), little = temporary(2500, "blocks")
+    np.testing.assert_allclose(same_value, value, rtol=1e-5)
+    for name in slope:
+        np.testing.assert_allclose(same_slope[name], slope[name], rtol=1e-3, atol=1e-2)
+    assert little < much / 10
 
 
 def test_hidden_markov_model_by_markov():

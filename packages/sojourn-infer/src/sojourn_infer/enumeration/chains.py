@@ -6,14 +6,15 @@ steps with K states cost ``T K**2``, in a loop whose program does not grow with 
 shifted at each step so that their largest is 0; the shifts are added up apart, and thousands of
 steps lose no digits in single precision. The gradient keeps the weights of each step and computes
 the rest anew (`jax.checkpoint`). What factors have in common over time is not repeated. On request
-neighbouring steps are multiplied pairwise instead, in few but larger rounds.
+the factors of one block of steps at a time are computed, when they are needed, or neighbouring
+steps are multiplied pairwise, in few but larger rounds.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -41,6 +42,21 @@ from sojourn_infer.enumeration.sum_product import (
 )
 
 
+class Part(NamedTuple):
+    """How the factors of a part of a chain's steps are computed anew.
+
+    Attributes
+    ----------
+    inputs : tree of array
+        By step, along the leading axis.
+    factors_of : Callable
+        The factors of one or more steps, from that part of the inputs.
+    """
+
+    inputs: Any
+    factors_of: Callable[[Any], tuple[Factor, ...]]
+
+
 class Chain(NamedTuple):
     """What a scan does again and again, after the first steps, whose factors stand by themselves.
 
@@ -55,8 +71,11 @@ class Chain(NamedTuple):
         Number of the first of these steps, and how many there are.
     time : str
         The plate that stands for the steps.
-    pairwise : bool
-        Whether to multiply neighbouring steps pairwise, all pairs at once.
+    how : str
+        "sequential": step after step. "blocks": the same, with the factors of one block of steps
+        at a time. "pairwise": neighbouring steps are multiplied, all pairs at once.
+    part : Part or None
+        For blocks.
     """
 
     factors: tuple[Factor, ...]
@@ -64,7 +83,8 @@ class Chain(NamedTuple):
     first: int
     steps: int
     time: str
-    pairwise: bool = False
+    how: str = "sequential"
+    part: Part | None = None
 
     def entering(self) -> dict[Variable, Variable]:
         """For each variable of the state, which step's copy it is at the start."""
@@ -123,6 +143,8 @@ def eliminate_chain(
     tuple
         The new pool, and the eliminations in order.
     """
+    if chain.how == "blocks" and chain.part is not None and chain.steps > 1:
+        return _in_blocks(pool, chain, plates_of, ratios, reduce), []
     links, outside, record = _join_within_steps(chain, plates_of, ratios, reduce)
     names = {v: k for k, v in chain.entering().items()}
     starts = [_rename(f, names) for f in pool if names.keys() & set(f.variables)]
@@ -136,7 +158,7 @@ def eliminate_chain(
         own = [f for f in links if _sites(f) & sites]
         entry = [f for f in starts if _sites(f) & sites]
         _check_plates(part, [*own, *entry], plates_of)
-        if chain.pairwise:
+        if chain.how == "pairwise":
             pool.append(_pairwise(part, own, entry, plates_of, reduce))
             continue
         last, elimination = _forward(part, own, entry, plates_of, reduce)
@@ -260,6 +282,79 @@ def _forward(
     weights = Factor(before, variables, (chain.time, *plates))
     result = _rename(Factor(total, variables, plates), chain.leaving())
     return result, ChainElimination(chain, weights, fixed, moving)
+
+
+def _in_blocks(
+    pool: Sequence[Factor],
+    chain: Chain,
+    plates_of: PlatesOf,
+    ratios: Mapping[str, float],
+    reduce: Reduce,
+) -> list[Factor]:
+    """Eliminate a chain block after block; what is computed of a block lives no longer than it.
+
+    The gradient keeps the weights before each block and computes the block anew, so that about
+    ``2 * sqrt(T)`` steps are alive instead of T, for one more run of the forward algorithm.
+    """
+    assert chain.part is not None
+    inputs, factors_of = chain.part
+    size = math.isqrt(chain.steps - 1) + 1
+    number = (chain.steps - 1) // size
+    head = chain.steps - number * size
+    entering = set(chain.entering().values())
+
+    def advance(starts: list[Factor], inputs: Any, steps: int) -> tuple[list[Factor], list[Factor]]:
+        """Return the weights of the states after some steps, and factors of no state."""
+        block = chain._replace(factors=factors_of(inputs), steps=steps, how="sequential")
+        back = {block.leaving()[v]: old for v, old in chain.entering().items()}
+        after, _ = eliminate_chain(starts, block, plates_of, ratios, reduce)
+        after = [_rename(f, back) for f in after]
+        return _split(after, entering)
+
+    def shifted(factor: Factor) -> tuple[jax.Array, jax.Array]:
+        top = largest(factor.table, tuple(range(len(factor.variables))))
+        return factor.table - top, top
+
+    starts, rest = _split(pool, entering)
+    weights, outside = advance(starts, jax.tree.map(lambda x: x[:head], inputs), head)
+    tables, tops = zip(*map(shifted, weights), strict=True) if weights else ((), ())
+    if number:
+
+        @functools.partial(jax.checkpoint, prevent_cse=False)
+        def body(tables: Any, inputs: Any) -> tuple[Any, Any]:
+            before = [f._replace(table=t) for f, t in zip(weights, tables, strict=True)]
+            after, apart = advance(before, inputs, size)
+            same = [_like(f, after) for f in weights]
+            tables, tops = zip(*map(shifted, same), strict=True) if same else ((), ())
+            return tables, (tops, [_like(f, apart).table for f in outside])
+
+        blocks = jax.tree.map(lambda x: x[head:].reshape((number, size, *x.shape[1:])), inputs)
+        tables, (more_tops, apart) = jax.lax.scan(body, tables, blocks, number)
+        tops = tuple(top + jnp.sum(more, 0) for top, more in zip(tops, more_tops, strict=True))
+        outside = [
+            f._replace(table=f.table + jnp.sum(more, 0))
+            for f, more in zip(outside, apart, strict=True)
+        ]
+    names = {v: chain.leaving()[k] for k, v in chain.entering().items()}
+    weights = [
+        _rename(f._replace(table=t + top), names)
+        for f, t, top in zip(weights, tables, tops, strict=True)
+    ]
+    return [*rest, *outside, *weights]
+
+
+def _split(
+    factors: Sequence[Factor], variables: set[Variable]
+) -> tuple[list[Factor], list[Factor]]:
+    """Return the factors of some variables, and the others."""
+    own = [f for f in factors if variables & set(f.variables)]
+    return own, [f for f in factors if not variables & set(f.variables)]
+
+
+def _like(factor: Factor, factors: Sequence[Factor]) -> Factor:
+    """Return the one of some factors that is of the same variables, its axes in the same order."""
+    (same,) = (f for f in factors if set(f.variables) == set(factor.variables))
+    return factor._replace(table=align(same, factor.variables, factor.plates))
 
 
 def _pairwise(

@@ -32,8 +32,8 @@ def is_marked(site: Message) -> bool:
     return True
 
 
-def asks_pairwise(site: Message) -> bool:
-    """Whether a site of a scan asks for neighbouring steps to be multiplied pairwise.
+def elimination_of_steps(site: Message) -> str:
+    """How a site of a scan asks for the steps to be summed out: "sequential", if it does not ask.
 
     Raises
     ------
@@ -41,12 +41,13 @@ def asks_pairwise(site: Message) -> bool:
         The option has another value than those that are known.
     """
     how = site.get("infer", {}).get("chain", "sequential")
-    if how not in ("sequential", "pairwise"):
+    if how not in ("sequential", "blocks", "pairwise"):
         raise ValueError(
             f"site {site['name']!r}: infer={{'chain': {how!r}}} is not known; write 'sequential' "
-            "(the default, least work) or 'pairwise' (fewest rounds, for accelerators)."
+            "(the default, least work), 'blocks' (least memory, for very many steps) or 'pairwise' "
+            "(fewest rounds, for accelerators)."
         )
-    return bool(how == "pairwise")
+    return str(how)
 
 
 def config_enumerate(

@@ -51,7 +51,7 @@ def draw_all(problem: Problem, key: Any, temperature: int) -> dict[Variable, Dra
     """Draw all variables jointly at temperature 1, or find their mode at temperature 0."""
     reduce, choose = (log_sum_exp, choose_at_random) if temperature else (maximum, choose_largest)
     # The way back needs the weights of every step.
-    chains = tuple(chain._replace(pairwise=False) for chain in problem.chains)
+    chains = tuple(chain._replace(how="sequential") for chain in problem.chains)
     _, history = _solve(problem._replace(chains=chains), reduce)
     key = jax.random.key(0) if key is None else key
     draws: dict[Variable, Draw] = {}

@@ -40,6 +40,22 @@ class Term(NamedTuple):
     scale: Any
 
 
+class Source(NamedTuple):
+    """What the terms of steps are computed from.
+
+    Attributes
+    ----------
+    inputs : tree of array
+        By step, along the leading axis.
+    outputs_of : Callable
+        Computes what differs from step to step, for a part of the inputs: arrays with a leading
+        time axis, by the number of the program's output.
+    """
+
+    inputs: Any
+    outputs_of: Callable[[Any], dict[int, Any]]
+
+
 class Steps(NamedTuple):
     """A scan whose sites are enumerated, or depend on enumerated ones.
 
@@ -55,8 +71,10 @@ class Steps(NamedTuple):
         Whether the scan runs from the last step to the first; here they are in this order.
     state : tuple of Variable
         What a later step takes over from those before; lags of at least 1.
-    pairwise : bool
-        Whether a site asks for neighbouring steps to be multiplied pairwise.
+    how : str
+        How a site asks for the steps to be summed out, see `elimination_of_steps`.
+    source : Source
+        The steps after the first ones, to be computed anew a part at a time.
     """
 
     number: int
@@ -64,7 +82,8 @@ class Steps(NamedTuple):
     length: int
     reverse: bool
     state: tuple[Variable, ...]
-    pairwise: bool
+    how: str
+    source: Source
 
 
 class Scanned(NamedTuple):
@@ -88,6 +107,8 @@ class Scanned(NamedTuple):
         Leaves of the terms of all other steps; those with ``by_step`` have a leading time axis.
     by_step : list of bool
         Which leaves differ by step.
+    outputs : list of int or None
+        Which output of the program of a step a leaf is, see `Source`.
     build : Callable or None
         Makes a `Term` of one step's leaves; None without other steps.
     support : array or None
@@ -102,6 +123,7 @@ class Scanned(NamedTuple):
     first: list[Term]
     leaves: list[Any]
     by_step: list[bool]
+    outputs: list[int | None]
     build: Callable[[list[Any]], Term] | None
     support: Any
 

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
-from sojourn_infer.enumeration.config import asks_pairwise
+from sojourn_infer.enumeration.config import elimination_of_steps
 from sojourn_infer.enumeration.dims import Dims
 from sojourn_infer.enumeration.factors import Variable
-from sojourn_infer.enumeration.notes import Steps
+from sojourn_infer.enumeration.notes import Source, Steps
 from sojourn_infer.enumeration.scanned_sites import SiteSteps, joined, message_of
 from sojourn_infer.enumeration.step_program import StepProgram, abstract, parts_of, variation
 from sojourn_primitives import Message, Messenger
@@ -100,6 +100,7 @@ class ScanOfSteps:
         self._dims_of: dict[str, tuple[int, ...]] = {}
         self._values: dict[str, Any] = {}
         self._traced: dict[str, Any] = {}
+        self._source = Source([], lambda inputs: {})
 
     # --- what the handler asks while a step is traced ------------------------------------------
 
@@ -163,8 +164,9 @@ class ScanOfSteps:
         else:
             ys = [jax.tree.map(lambda a: a[None], y) for y in ys]
         state = tuple(sorted(frozenset().union(*copies))) if first < self._length else ()
-        pairwise = any(asks_pairwise(site.record.msg) for site in sites)
-        steps = Steps(self._number, first, self._length, self._reverse, state, pairwise)
+        asked = {elimination_of_steps(site.record.msg) for site in sites} - {"sequential"}
+        how = min(asked, default="sequential")
+        steps = Steps(self._number, first, self._length, self._reverse, state, how, self._source)
         self._leave(frozenset().union(*copies))
         y = jax.tree.map(lambda *parts: joined(parts, self._reverse), *ys)
         dims = self.slots()
@@ -353,12 +355,19 @@ class ScanOfSteps:
             start = [leaves[i] for i in moving]
             last, over_time = jax.lax.scan(step, start, by_step)
             leaves = [dict(zip(moving, last, strict=True)).get(i, x) for i, x in enumerate(leaves)]
+            self._source = Source(dict(zip(stacked, over_time, strict=True)), lambda outs: outs)
         else:
-            over_time = jax.vmap(lambda inputs: step([], inputs)[1])(by_step) if stacked else []
+
+            def outputs_of(inputs: list[Any]) -> dict[int, Any]:
+                outs = jax.vmap(lambda x: step([], x)[1])(inputs) if stacked else []
+                return dict(zip(stacked, outs, strict=True))
+
+            self._source = Source(by_step, outputs_of)
+            over_time = list(outputs_of(by_step).values())
         found.update(zip(stacked, over_time, strict=True))
 
         carries, ys, given, _ = np.cumsum(program.counts)
-        returned = (Leaf(found[i], varies[i]) for i in range(given, len(varies)))
+        returned = (Leaf(found[i], varies[i], i) for i in range(given, len(varies)))
         for site, record, outline in zip(sites, program.records, program.outlines, strict=True):
             given_value = None if record.given is None else givens.get(record.given)
             site.take(outline, returned, given_value)

@@ -65,18 +65,27 @@ def message_of(site: SiteSteps, steps: Steps, dims: dict[int, Variable]) -> Reco
     return site.record
 
 
-def over_steps(f: Callable[[Term], Any], scanned: Scanned) -> Any:
-    """Return the tree ``f(term)`` of all steps but the first ones, with a leading time axis."""
+def over_steps(
+    f: Callable[[Term], Any], scanned: Scanned, outputs: dict[int, Any] | None = None
+) -> Any:
+    """Return the tree ``f(term)`` of all steps but the first ones, with a leading time axis.
+
+    With ``outputs`` (see `Source`), it is that of a part of these steps.
+    """
     build, by_step = scanned.build, scanned.by_step
     assert build is not None
     moving = [x for x, moves in zip(scanned.leaves, by_step, strict=True) if moves]
+    length = scanned.steps.length - scanned.steps.first
+    if outputs is not None:
+        numbers = [i for i, moves in zip(scanned.outputs, by_step, strict=True) if moves]
+        moving = [outputs[i] for i in numbers if i is not None]
+        length = len(moving[0])
 
     def of_step(moving: list[Any]) -> Any:
         current = iter(moving)
         leaves = zip(scanned.leaves, by_step, strict=True)
         return f(build([next(current) if moves else leaf for leaf, moves in leaves]))
 
-    length = scanned.steps.length - scanned.steps.first
     return jax.vmap(of_step, axis_size=length)(moving)
 
 
@@ -188,6 +197,7 @@ def _scanned(
         first=[Term(*(parts[part] for part in _TERM)) for parts in site.first],
         leaves=[leaf.value for leaf in leaves],
         by_step=[leaf.by_step for leaf in leaves],
+        outputs=[leaf.output for leaf in leaves],
         build=build if site.rest else None,
         support=site.first[0]["value"] if variable is not None else None,
     )

@@ -11,6 +11,7 @@ Two conventions, where a sum over discrete sites makes a difference:
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ import numpy as np
 
 import sojourn_distributions as dist
 from sojourn_distributions.discrete.categorical import CategoricalBase
-from sojourn_infer.enumeration.chains import Chain
+from sojourn_infer.enumeration.chains import Chain, Part
 from sojourn_infer.enumeration.counts import summed_log_prob
 from sojourn_infer.enumeration.elimination import Problem
 from sojourn_infer.enumeration.factors import Factor, Variable
@@ -70,7 +71,7 @@ def joint_density(trace: Trace) -> Joint:
     factors: list[Factor] = []
     plates_of: dict[Variable, frozenset[str]] = {}
     steps_of: dict[int, Steps] = {}
-    scanned_factors: dict[int, list[Factor]] = {}
+    scanned: dict[int, list[tuple[_Site, Scanned]]] = {}
     for name, msg in trace.items():
         if msg["type"] != "sample":
             continue
@@ -82,7 +83,7 @@ def joint_density(trace: Trace) -> Joint:
             steps_of[note.steps.number] = note.steps
             _declare(plates_of, note)
             factors += _first_factors(site, note)
-            scanned_factors.setdefault(note.steps.number, []).extend(_step_factors(site, note))
+            scanned.setdefault(note.steps.number, []).append((site, note))
             continue
         if variable is not None:
             plates_of[variable] = frozenset(frame.name for frame in frames)
@@ -90,9 +91,14 @@ def joint_density(trace: Trace) -> Joint:
     chains = []
     for number, steps in steps_of.items():
         if steps.length > steps.first:
-            own = tuple(scanned_factors[number])
+            own = scanned[number]
             rest = steps.length - steps.first
-            chains.append(Chain(own, steps.state, steps.first, rest, _time(steps), steps.pairwise))
+            part = Part(steps.source.inputs, functools.partial(_factors_of_part, own))
+            factors_of_steps = tuple(f for site, note in own for f in _step_factors(site, note))
+            time = _time(steps)
+            chains.append(
+                Chain(factors_of_steps, steps.state, steps.first, rest, time, steps.how, part)
+            )
     plain = [f for f in factors if not f.variables]
     constant = sum((_sum(f, ratios) for f in plain), start=constant)
     linked = tuple(f for f in factors if f.variables)
@@ -121,7 +127,15 @@ def _first_factors(site: _Site, note: Scanned) -> list[Factor]:
     return factors
 
 
-def _step_factors(site: _Site, note: Scanned) -> list[Factor]:
+def _factors_of_part(sites: list[tuple[_Site, Scanned]], inputs: Any) -> tuple[Factor, ...]:
+    """Return the factors of a part of the other steps, computed anew."""
+    outputs = sites[0][1].steps.source.outputs_of(inputs)
+    return tuple(f for site, note in sites for f in _step_factors(site, note, outputs))
+
+
+def _step_factors(
+    site: _Site, note: Scanned, outputs: dict[int, Any] | None = None
+) -> list[Factor]:
     """Return the factors of the other steps, with time as a plate if these differ."""
     if note.build is None:
         return []
@@ -133,7 +147,7 @@ def _step_factors(site: _Site, note: Scanned) -> list[Factor]:
         packed[:] = [_factor(site, term)]
         return packed[0].table
 
-    tables = over_steps(table, note)
+    tables = over_steps(table, note, outputs)
     variables, plates = packed[0].variables, packed[0].plates
     tables = jnp.moveaxis(tables, 0, len(variables))
     return [Factor(tables, variables, (_time(note.steps), *plates))]

@@ -70,10 +70,13 @@ class Leaf(NamedTuple):
         The leaf.
     by_step : bool
         Whether it has a leading time axis.
+    output : int or None
+        Which output of the program it is.
     """
 
     value: Any
     by_step: bool
+    output: int | None = None
 
 
 class Tree(NamedTuple):
