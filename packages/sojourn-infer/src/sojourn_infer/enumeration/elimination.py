@@ -60,7 +60,8 @@ def draw_all(problem: Problem, key: Any, temperature: int) -> dict[Variable, Dra
         if isinstance(elimination, ChainElimination):
             draws.update(draw_chain(own_key, elimination, draws, choose))
         else:
-            draws.update(draw(own_key, *elimination, draws, choose))
+            factors, variables = elimination.factors, elimination.variables
+            draws.update(draw(own_key, factors, variables, draws, choose))
     return draws
 
 
