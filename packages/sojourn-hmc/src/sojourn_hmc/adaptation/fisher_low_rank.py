@@ -25,7 +25,15 @@ from sojourn_hmc.adaptation.overlap import (
     overlap_schedule,
     switch,
 )
-from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, initial_state
+from sojourn_hmc.adaptation.shared import EVERY as MEETING_EVERY
+from sojourn_hmc.adaptation.shared import Poolable
+from sojourn_hmc.adaptation.warmup import (
+    HMCAdaptState,
+    Observation,
+    SearchStepSize,
+    initial_state,
+)
+from sojourn_hmc.blocks import Blocks
 from sojourn_hmc.low_rank import LowRank
 from sojourn_hmc.only_where import only_where
 from sojourn_hmc.start import StartPoint
@@ -59,6 +67,22 @@ class LowRankState(NamedTuple):
     num_foreground: jax.Array
     num_background: jax.Array
     window: jax.Array
+
+
+class Draws(NamedTuple):
+    """A few draws and their gradients, ``(n, D)``.
+
+    Attributes
+    ----------
+    positions, gradients : Array
+        The draws.
+    there : Array
+        Which rows hold one, ``(n,)``.
+    """
+
+    positions: jax.Array
+    gradients: jax.Array
+    there: jax.Array
 
 
 def geometric_mean(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -150,7 +174,38 @@ def low_rank_estimate(
     )
 
 
-class LowRankWarmup(OverlappingWarmup):
+def with_draws(known: LowRankState, draws: Draws) -> LowRankState:
+    """Add draws to the buffers, the first first; if they are more than fit, the last of them.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> buffer, zero = jnp.zeros((3, 1)), jnp.int32(0)
+    >>> known = LowRankState(buffer, buffer, zero, zero, zero, zero)
+    >>> rows = jnp.array([[1.0], [2.0], [3.0]])
+    >>> for there in ([True, False, True], [True, True, True]):
+    ...     known = with_draws(known, Draws(rows, -rows, jnp.array(there)))
+    ...     print(known.positions[:, 0].tolist(), int(known.next_row), int(known.num_background))
+    [1.0, 3.0, 0.0] 2 2
+    [2.0, 3.0, 1.0] 2 5
+    """
+    capacity = known.positions.shape[0]
+    # Rows that hold a draw come first, in their order.
+    order = jnp.argsort(~draws.there, stable=True)
+    count = jnp.sum(draws.there, dtype=jnp.int32)
+    number = jnp.arange(order.shape[0], dtype=jnp.int32)
+    fits = (number < count) & (number >= count - capacity)
+    rows = jnp.where(fits, (known.next_row + number) % capacity, capacity)  # beyond: nowhere
+    return known._replace(
+        positions=known.positions.at[rows].set(draws.positions[order], mode="drop"),
+        gradients=known.gradients.at[rows].set(draws.gradients[order], mode="drop"),
+        next_row=(known.next_row + count) % capacity,
+        num_foreground=jnp.minimum(known.num_foreground + count, capacity),
+        num_background=known.num_background + count,
+    )
+
+
+class LowRankWarmup(OverlappingWarmup, Poolable):
     """Overlapping windows; the matrix is renewed every few draws.
 
     Examples
@@ -220,6 +275,86 @@ class LowRankWarmup(OverlappingWarmup):
         is_first = enough & (state.window_idx == 0)
         renewed = enough & (switches | is_first | (known.num_background % EVERY == 0))
         inverse = only_where(renewed, lambda: self._renew(known, state), state.inverse_mass_matrix)
+        state = state.with_inverse_mass_matrix(inverse)._replace(
+            mm_state=known, window_idx=state.window_idx + (switches | is_first).astype(jnp.int32)
+        )
+        return state, is_first
+
+    def no_sums(self, state: HMCAdaptState) -> Draws:
+        size, dtype = (
+            state.inverse_mass_matrix.scale.shape[0],
+            state.inverse_mass_matrix.scale.dtype,
+        )
+        rows = jnp.zeros((MEETING_EVERY, size), dtype)
+        return Draws(rows, rows, jnp.zeros(MEETING_EVERY, bool))
+
+    def take_in(
+        self,
+        sums: Draws,
+        schedule: Any,
+        step: jax.Array,
+        observation: Observation,
+        blocks: Blocks | None,
+    ) -> Draws:
+        counts = observation.moved & (step < schedule.final_start)
+        row = jnp.sum(sums.there, dtype=jnp.int32)
+        return only_where(
+            counts,
+            lambda: Draws(
+                sums.positions.at[row].set(observation.position),
+                sums.gradients.at[row].set(observation.gradient),
+                sums.there.at[row].set(True),
+            ),
+            sums,
+        )
+
+    def pool(self, sums: Draws, counts: jax.Array) -> Draws:
+        sums = sums._replace(there=sums.there & counts[:, None])
+
+        def first_of_all_chains_first(leaf: jax.Array) -> jax.Array:
+            return jnp.swapaxes(leaf, 0, 1).reshape(-1, *leaf.shape[2:])
+
+        together: Draws = jax.tree.map(first_of_all_chains_first, sums)
+        return together
+
+    def concludes(self, schedule: Any, step: jax.Array) -> jax.Array:
+        return step + 1 == schedule.final_start
+
+    def conclude(
+        self,
+        state: HMCAdaptState,
+        step: jax.Array,
+        sums: Draws,
+        num_chains: jax.Array,
+        blocks: Blocks | None,
+        search: SearchStepSize,
+    ) -> HMCAdaptState:
+        state, is_first = only_where(
+            step < state.schedule.final_start,
+            lambda: self._estimate_together(state, step, sums, num_chains),
+            (state, jnp.asarray(False)),
+        )
+        return self.with_step_size(state, is_first, blocks, search)
+
+    def _estimate_together(
+        self, state: HMCAdaptState, step: jax.Array, draws: Draws, num_chains: jax.Array
+    ) -> tuple[HMCAdaptState, jax.Array]:
+        """As `estimate`, of draws of several chains: they follow each other in the buffers."""
+        known = with_draws(state.mm_state, draws)
+        capacity = known.positions.shape[0]
+        # As many draws as there are chains make one transition older.
+        num_background = known.num_background // num_chains
+        switches, window = switch(state.schedule, step, num_background, known.window)
+        known = known._replace(
+            num_foreground=jnp.where(
+                switches, jnp.minimum(known.num_background, capacity), known.num_foreground
+            ),
+            num_background=jnp.where(switches, 0, known.num_background),
+            window=jnp.minimum(window, MAX_WINDOW),
+        )
+        enough = known.num_foreground >= EARLY_WINDOW
+        is_first = enough & (state.window_idx == 0)
+        inverse = only_where(enough, lambda: self._renew(known, state), state.inverse_mass_matrix)
         state = state.with_inverse_mass_matrix(inverse)._replace(
             mm_state=known, window_idx=state.window_idx + (switches | is_first).astype(jnp.int32)
         )

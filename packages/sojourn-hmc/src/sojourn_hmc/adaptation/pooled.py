@@ -27,17 +27,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from sojourn_hmc.adaptation import dual_averaging, welford
-from sojourn_hmc.adaptation.shared import Poolable, SharedWarmup
+from sojourn_hmc.adaptation import dual_averaging
+from sojourn_hmc.adaptation.shared import EVERY, Poolable, SharedWarmup, beside
 from sojourn_hmc.adaptation.warmup import HMCAdaptState, Observation, SearchStepSize, Warmup
-from sojourn_hmc.adaptation.welford import WelfordState
 from sojourn_hmc.blocks import Blocks
 from sojourn_hmc.start import StartPoint
 
 EAGER_MEETINGS = 20
-"""After every transition at first, and after a new mass matrix: dual averaging swings till then."""
-EVERY = 5
-"""Transitions from one meeting to the next after that."""
+"""After every transition at first, and after a new mass matrix: dual averaging swings till then.
+
+Then after every `EVERY`.
+"""
 FEWEST_INWARD, MOST_INWARD = 20, 75
 """Bounds of the transitions, 15% of the warmup, in which the slowest chain counts most."""
 
@@ -52,7 +52,8 @@ class Pooled:
     Parameters
     ----------
     warmup : str or type of Warmup
-        Which one: ``"stan"``, ``"fisher"``, or a class of one's own that is `Poolable`.
+        Which one: ``"stan"``, ``"fisher"``, ``"low_rank"``, or a class of one's own that is
+        `Poolable`.
 
     Examples
     --------
@@ -116,8 +117,8 @@ class PooledWarmup(SharedWarmup):
         if not isinstance(warmup, Poolable):
             raise ValueError(
                 f"Pooled cannot share {type(warmup).__name__} among chains, because it does not "
-                "learn from sums: choose Pooled('stan') or Pooled('fisher'), or a class that is "
-                "Poolable"
+                "learn from sums: choose Pooled('stan'), Pooled('fisher') or Pooled('low_rank'), "
+                "or a class that is Poolable"
             )
         super().__init__(warmup.settings)
         self.warmup = warmup
@@ -182,11 +183,7 @@ class PooledWarmup(SharedWarmup):
             state = dual_averaging.adapt_step_size(state, error, last)
         state = state._replace(mm_state=jax.tree.map(lambda leaf: leaf[0], found.common))
         if settings.adapt_mass_matrix:
-            together = jax.tree.map(
-                lambda sums: welford.pool(_nothing_unless(counts, sums)),
-                found.sums,
-                is_leaf=lambda node: isinstance(node, WelfordState),
-            )
+            together = self.warmup.pool(found.sums, counts)
             num_chains = jnp.sum(counts, dtype=jnp.int32)
             state = self.warmup.conclude(state, num_made - 1, together, num_chains, blocks, search)
         return state._replace(mm_state=self._nothing_new(state, state.mm_state))
@@ -204,32 +201,18 @@ def _on_the_way_in(state: HMCAdaptState, num_made: jax.Array) -> jax.Array:
     return num_made <= jnp.clip(share, FEWEST_INWARD, MOST_INWARD)
 
 
-def _nothing_unless(counts: jax.Array, sums: WelfordState) -> WelfordState:
-    """The sums ``(C, ...)`` of chains that count; of the others those of no position."""
-
-    def keep(leaf: jax.Array) -> jax.Array:
-        return jnp.where(_beside(counts, leaf), leaf, jnp.zeros_like(leaf))
-
-    return jax.tree.map(keep, sums)
-
-
-def _beside(counts: jax.Array, values: jax.Array) -> jax.Array:
-    """``counts`` in a shape that spreads over ``values``, both with a leading axis of chains."""
-    return counts.reshape(counts.shape + (1,) * (values.ndim - 1))
-
-
 def _agree(states: HMCAdaptState, counts: jax.Array) -> HMCAdaptState:
     """One state of those of all chains that count: they differ only before the first meeting."""
     one: HMCAdaptState = jax.tree.map(lambda leaf: leaf[0], states)
 
     def mean_of(values: jax.Array, found: jax.Array) -> jax.Array:
         # What is equal already must not change by rounding.
-        same = jnp.all((values == values[:1]) | ~_beside(counts, values))
+        same = jnp.all((values == values[:1]) | ~beside(counts, values))
         return jnp.where(same, values[0], found)
 
     def geometric_mean(values: jax.Array) -> jax.Array:
         logs = jnp.log(values)
-        return mean_of(values, jnp.exp(jnp.mean(logs, 0, where=_beside(counts, logs))))
+        return mean_of(values, jnp.exp(jnp.mean(logs, 0, where=beside(counts, logs))))
 
     def together(block: jax.Array) -> jax.Array:
         # A vector has the axis of chains before its own; a matrix is given, not guessed.

@@ -6,14 +6,20 @@ from abc import abstractmethod
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
+from sojourn_hmc.adaptation import welford
 from sojourn_hmc.adaptation.warmup import (
     HMCAdaptState,
     Observation,
     SearchStepSize,
     Warmup,
 )
+from sojourn_hmc.adaptation.welford import WelfordState
 from sojourn_hmc.blocks import Blocks
+
+EVERY = 5
+"""Transitions between two meetings at most."""
 
 
 class SharedWarmup(Warmup):
@@ -57,7 +63,7 @@ class SharedWarmup(Warmup):
 class Poolable(Warmup):
     """A warmup that learns the mass matrix from sums, which those of several chains add up to.
 
-    Its sums are a pytree of `WelfordState`.
+    Its sums are a pytree of `WelfordState`, or anything that a `pool` of its own puts together.
     """
 
     @abstractmethod
@@ -74,6 +80,22 @@ class Poolable(Warmup):
         blocks: Blocks | None,
     ) -> Any:
         """Add transition ``step`` to the sums, if it counts."""
+
+    def pool(self, sums: Any, counts: jax.Array) -> Any:
+        """Put the sums of chains together.
+
+        Parameters
+        ----------
+        sums : pytree
+            Those of all chains, with a leading axis.
+        counts : Array
+            Which chains count, ``(C,)``.
+        """
+
+        def add_up(state: WelfordState) -> WelfordState:
+            return welford.pool(jax.tree.map(lambda leaf: _nothing_unless(counts, leaf), state))
+
+        return jax.tree.map(add_up, sums, is_leaf=lambda node: isinstance(node, WelfordState))
 
     @abstractmethod
     def concludes(self, schedule: Any, step: jax.Array) -> jax.Array:
@@ -98,9 +120,18 @@ class Poolable(Warmup):
         step : Array
             The last transition.
         sums : pytree
-            Of all chains since the last time.
+            Of all chains since the last time, from `pool`.
         num_chains : Array
             How many they are: as many draws count for one.
         blocks, search
             As for `Warmup.learn`.
         """
+
+
+def beside(counts: jax.Array, values: jax.Array) -> jax.Array:
+    """``counts`` in a shape that spreads over ``values``, both with a leading axis of chains."""
+    return counts.reshape(counts.shape + (1,) * (values.ndim - 1))
+
+
+def _nothing_unless(counts: jax.Array, values: jax.Array) -> jax.Array:
+    return jnp.where(beside(counts, values), values, jnp.zeros_like(values))
