@@ -184,6 +184,13 @@ def test_a_model_that_closes_over_a_traced_value(use):
     assert float(inside) == pytest.approx(float(use(model_with(2.0))), rel=1e-5)
 
 
+@pytest.mark.parametrize("use", [energy, first_likelihood])
+def test_nothing_is_compiled_as_a_whole_where_that_is_turned_off(use):
+    expected = float(use(model_with(2.0)))
+    with jax.disable_jit():
+        assert float(use(model_with(2.0))) == pytest.approx(expected, rel=1e-5)
+
+
 def test_loops_are_found():
     assert has_loop(jax.make_jaxpr(jax.jit(lambda x: jax.lax.map(jnp.sin, x)))(jnp.ones(3)))
     assert has_loop(jax.make_jaxpr(lambda x: jax.lax.while_loop(lambda y: y < 9, abs, x))(1.0))

@@ -38,7 +38,7 @@ def compile_once(
     Callable or None
         The function, for arguments of these shapes. None inside of a transformation, that is where
         an example or a value that the function reads is a tracer: such a function belongs to an
-        outer program, which is compiled as a whole.
+        outer program, which is compiled as a whole. None too where `jax.disable_jit` is on.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def compile_once(
     ([2.0, 2.0], [3.0, 3.0])
     """
     leaves, treedef = jax.tree.flatten(examples)
-    if _any_tracer(leaves):
+    if _any_tracer(leaves) or _setting("jax_disable_jit"):
         return None
     results: list[Any] = []
 
@@ -67,7 +67,7 @@ def compile_once(
     identity = (
         program_identity(traced.jaxpr),
         tuple(getattr(leaf, "sharding", None) for leaf in leaves),
-        jax.config.jax_default_device,  # type: ignore[attr-defined] # which its stub leaves out
+        _setting("jax_default_device"),
         jax.default_backend(),
         quickly,
     )
@@ -138,6 +138,11 @@ class _Programs:
 
 
 _programs = _Programs()
+
+
+def _setting(name: str) -> Any:
+    """A setting of JAX as it is in this thread; its types do not list them."""
+    return getattr(jax.config, name)
 
 
 def _any_tracer(leaves: Any) -> bool:

@@ -96,7 +96,7 @@ class Search(NamedTuple):
         attempt = self._program(_one_attempt, arguments)
         inputs = (keys, arguments.data)
         program = compile_once(attempt, np.uint32(0), *inputs, quickly=True)
-        if program is None:  # inside of a transformation
+        if program is None:  # inside of a transformation, or not to be compiled
             return jax.jit(self._program(_all_attempts, arguments))(np.uint32(0), *inputs)
         found = program(np.uint32(0), *inputs)
         for number in range(1, MAX_ATTEMPTS):
