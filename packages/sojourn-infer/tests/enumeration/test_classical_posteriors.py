@@ -42,7 +42,9 @@ def hierarchical_annotators():
         loc = sample("loc", dist.Normal(2 * jnp.eye(classes), 1.0).to_event(2))
         spread = sample("spread", dist.HalfNormal(jnp.full(classes, 0.5)).to_event(1))
         with plate("annotator", annotators):
-            beta = sample("beta", dist.Normal(loc, spread[:, None]).to_event(2))
+            # Not beta itself: it makes a funnel with its spread.
+            deviation = sample("deviation", dist.Normal(jnp.zeros((classes, classes))).to_event(2))
+        beta = loc + spread[:, None] * deviation
         return beta, sample("prevalence", dist.Dirichlet(5.0 * jnp.ones(classes)))
 
     @config_enumerate
