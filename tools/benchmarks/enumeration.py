@@ -135,8 +135,8 @@ def dawid_skene(lib: Library) -> Callable[[], None]:
         prevalence = sample("prevalence", dist.Dirichlet(np.ones(CLASSES)))
         with plate("item", ITEMS, dim=-2):
             c = sample("c", dist.Categorical(prevalence), infer=to_sum())
-            with plate("annotator", ANNOTATORS, dim=-1):
-                probs = lib.vindex(confusion)[jnp.arange(ANNOTATORS), c, :]
+            with plate("annotator", ANNOTATORS, dim=-1) as annotator:
+                probs = lib.vindex(confusion)[annotator, c, :]
                 sample("y", dist.Categorical(probs), obs=LABELS)
 
     return model
