@@ -37,6 +37,7 @@ templates_path = ["_templates"]
 # Every page with code is run; a page that fails fails the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True  # a page that is built beside others fails without a word otherwise
 nb_execution_timeout = 600  # seconds for a cell: what hangs ends, what is slow does not
 nb_output_stderr = "show"
 nb_merge_streams = True
