@@ -31,7 +31,6 @@ from table import grid
 
 WAYS: dict[str, dict[str, Any]] = {
     "NumPyro": {"chain_method": "vectorized"},
-    "as chosen": {"chain_method": "vectorized"},
     "together": {"chain_method": "vectorized", "lock_step": True},
     "own pace": {"chain_method": "vectorized", "lock_step": False},
     "own pace, pooled": {"chain_method": "vectorized", "lock_step": False},

@@ -316,13 +316,13 @@ def test_costly_steps_go_at_their_own_pace_and_a_second_run_compiles_nothing(com
             kernel,
             num_warmup=20,
             num_samples=num_samples,
-            num_chains=16,
+            num_chains=15,
             chain_method="vectorized",
             progress_bar=False,
             report=False,
             **settings,
         )
-        mcmc.run(jax.random.key(0), rows, init_params=np.zeros((16, 3), np.float32))
+        mcmc.run(jax.random.key(0), rows, init_params=np.zeros((15, 3), np.float32))
         return mcmc
 
     first = run(rows, 30)
@@ -336,6 +336,25 @@ def test_costly_steps_go_at_their_own_pace_and_a_second_run_compiles_nothing(com
     np.testing.assert_array_equal(first.get_samples(), again.get_samples())
     few = choose_pace(kernel, first.last_state, lambda data: ((data,), {}), rows[:4], None)
     assert str(few).startswith("each transition together (a step of all is")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "num_chains", "own"), [(NUTS, 16, True), (NUTS, 15, False), (HMC, 64, False)]
+)
+def test_many_chains_of_varying_length_go_at_their_own_pace(kernel, num_chains, own):
+    """Where steps cost next to nothing."""
+    mcmc = MCMC(
+        kernel(potential_fn=skewed),
+        num_warmup=5,
+        num_samples=5,
+        num_chains=num_chains,
+        chain_method="vectorized",
+        progress_bar=False,
+        report=False,
+    )
+    start = {"x": jnp.zeros((num_chains, 2)), "y": jnp.zeros(num_chains)}
+    mcmc.run(jax.random.key(0), init_params=start)
+    assert ("at its own pace" in mcmc.placement.description) == own
 
 
 def test_what_no_chain_asks_for_is_not_computed():

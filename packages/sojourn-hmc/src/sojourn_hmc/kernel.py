@@ -62,6 +62,14 @@ class MCMCKernel(ABC):
         """Names of the state's fields that are collected unless told otherwise."""
         return (self.sample_field,)
 
+    @property
+    def varies_in_length(self) -> bool:
+        """Whether transitions, made in `steps`, take one more of them and the next one fewer.
+
+        Chains of a batch then gain by not waiting for each other. By default False.
+        """
+        return False
+
     @abstractmethod
     def init(
         self,

@@ -119,6 +119,10 @@ class NUTS(HamiltonianKernel):
         return None
 
     @property
+    def varies_in_length(self) -> bool:
+        return True
+
+    @property
     def watched_fields(self) -> tuple[str, ...]:
         """Also what tells of trees that end before their trajectory turns."""
         return (*super().watched_fields, "num_steps")

@@ -20,12 +20,14 @@ from sojourn_hmc.flat import advance_flat
 from sojourn_hmc.kernel import MCMCKernel
 from sojourn_hmc.together import advance_together
 
-LEAST_FLOPS = 2_000_000
-"""On a CPU, arithmetic in one step of all chains from which on their own pace is taken.
+LEAST_CHAINS = 16
+"""On a CPU, chains from which on their own pace is taken, if lengths of transitions vary.
 
-A logistic regression with 64 chains has 10 million; eight schools with 256 have half a million,
-which pays only where all chains have one step size.
+With as many the one with the longest transition makes the others wait for more than half of the
+time, whatever a step costs (`tools/benchmarks/many_chains.py`).
 """
+LEAST_FLOPS = 2_000_000
+"""On a CPU, arithmetic in one step of all chains from which on their own pace is taken anyway."""
 
 
 class Pace(NamedTuple):
@@ -94,6 +96,9 @@ def choose_pace(
         return Pace(not lock_step, f"lock_step={lock_step}")
     if jax.default_backend() != "cpu":
         return Pace(True, f"as on every {jax.default_backend()}")
+    num_chains = jax.tree.leaves(states)[0].shape[0]
+    if kernel.varies_in_length and num_chains >= LEAST_CHAINS:
+        return Pace(True, f"{name} varies in length, and there are at least {LEAST_CHAINS} chains")
     flops = _flops_of_a_step(kernel, states, bind, data)
     if flops is None:
         return Pace(False, "the cost of a step is not known")
