@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -185,7 +186,8 @@ def rows(options: argparse.Namespace) -> Iterator[list[str]]:
     for model in options.models:
         for num_chains in options.chains:
             theirs = None
-            for way in options.ways:
+            # In the order of the table: NumPyro first, with whom the others are compared.
+            for way in sorted(options.ways, key=list(WAYS).index):
                 ours = in_process(way, model, num_chains, options.num_warmup, options.num_samples)
                 theirs = ours if way == "NumPyro" else theirs
                 rate = ours.ess / ours.seconds
@@ -219,7 +221,7 @@ def main(arguments: list[str]) -> None:
     for line in rows(options):
         lines.append(line)
         print(" | ".join(line), file=sys.stderr, flush=True)
-    command = " ".join(["nox -s benchmarks -- many_chains", *arguments])
+    command = f"nox -s benchmarks -- many_chains {shlex.join(arguments)}"
     device = jax.devices()[0]
     where = about["cpu"] if device.platform == "cpu" else device.device_kind
     text = (
