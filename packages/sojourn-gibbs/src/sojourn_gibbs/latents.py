@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, readable
+from sojourn_hmc.arguments import Arguments
+from sojourn_infer.data import with_data
 from sojourn_infer.initialization import InitStrategy
 from sojourn_infer.sites import abstract_trace, latent_sites
 from sojourn_primitives import Message, Trace, handlers
@@ -171,20 +172,20 @@ def support_dependence(
     }
     counts: list[int] = []
 
-    def bounds(values: dict[str, Any]) -> list[Any]:
-        seeded = handlers.seed(handlers.substitute(model, data=values), rng_seed=0)
-        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
-        leaves = [jax.tree.leaves(trace[name]["fn"].support) for name in names]
-        counts.extend(map(len, leaves))
-        return [leaf for each in leaves for leaf in each]
+    def program(arguments: Arguments) -> Any:
+        args, kwargs = arguments.structure.bind(arguments.data)
+
+        def bounds(values: dict[str, Any]) -> list[Any]:
+            seeded = handlers.seed(handlers.substitute(model, data=values), rng_seed=0)
+            trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+            leaves = [jax.tree.leaves(trace[name]["fn"].support) for name in names]
+            counts.extend(map(len, leaves))
+            return [leaf for each in leaves for leaf in each]
+
+        return jax.make_jaxpr(bounds)(avals)
 
     by_input = sorted(names)  # the order in which JAX flattens a dict
-    try:
-        program = jax.make_jaxpr(bounds)(avals)
-    except CONCRETE_VALUE_ERRORS:  # Python control flow on data; see `abstract_trace`
-        args, kwargs = readable((args, kwargs))
-        program = jax.make_jaxpr(bounds)(avals)
-    inputs = iter(input_dependence(program))
+    inputs = iter(input_dependence(with_data(args, kwargs, program)))
     return {
         name: tuple(by_input[i] for i in sorted(set().union(*(next(inputs) for _ in range(count)))))
         for name, count in zip(names, counts, strict=True)
