@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from sojourn_hmc import diagnostics
-from sojourn_hmc.arguments import freeze, split
+from sojourn_hmc.arguments import freeze, split, with_data
 from sojourn_hmc.chunk import Plan
 from sojourn_hmc.driver import Phase
 from sojourn_hmc.placement import place
@@ -53,6 +53,52 @@ def test_frozen_arrays_are_compared_by_value():
     assert freeze(x).structure != freeze(x.astype(np.float32)).structure
     assert freeze(x).data == ()
     assert freeze(jax.random.key(0)).structure != freeze(jax.random.key(1)).structure
+
+
+def scaled(arguments):
+    """Run ``x * factor``, in Python twice that if the factor asks for it; say what was data."""
+
+    def program(data):
+        inputs = arguments.structure.bind(data)
+        doubled = inputs["asks"] and inputs["factor"] > 1
+        return inputs["x"] * inputs["factor"] * (2 if doubled else 1)
+
+    return jax.jit(program)(arguments.data), len(arguments.data)
+
+
+def test_arrays_are_constants_only_where_their_values_are_read():
+    inputs = {"asks": False, "factor": jnp.float32(3), "x": np.arange(3.0, dtype=np.float32)}
+    found, num_data = with_data(inputs, scaled)
+    np.testing.assert_array_equal(found, [0, 3, 6])
+    assert num_data == 2
+    found, num_data = with_data({**inputs, "asks": True}, scaled)
+    np.testing.assert_array_equal(found, [0, 6, 12])
+    assert num_data == 0
+
+
+def test_tracers_of_an_outer_program_stay_data():
+    def outer(x, factor):
+        found, num_data = with_data({"asks": True, "factor": factor, "x": x}, scaled)
+        assert num_data == 1
+        return found
+
+    x = np.arange(3.0, dtype=np.float32)
+    found = jax.jit(lambda x: outer(x, np.float32(3)))(x)
+    np.testing.assert_array_equal(found, [0, 6, 12])
+    with pytest.raises(jax.errors.TracerBoolConversionError):
+        jax.jit(outer)(x, np.float32(3))
+
+
+def test_other_errors_are_not_tried_again():
+    tried = []
+
+    def fails(arguments):
+        tried.append(arguments)
+        raise ValueError("no value of an array is missing")
+
+    with pytest.raises(ValueError, match="no value"):
+        with_data(np.ones(2), fails)
+    assert len(tried) == 1
 
 
 @pytest.mark.parametrize("thinning", [1, 2, 3, 7])

@@ -49,6 +49,21 @@ def test_initialize_model(array):
 
 
 @ARRAYS
+def test_initialize_model_with_traced_data(array):
+    """What Python reads is concrete, while the observations belong to an outer program."""
+    strategy = init_to_value(values={"x": 0.25})
+    switch, count = array([1.0]), array(2)
+
+    def energy(y):
+        arguments = (switch, count, y)
+        info = initialize_model(KEY, model, init_strategy=strategy, model_args=arguments)
+        return info.param_info.potential_energy
+
+    expected = -stats.norm(0, 1).logpdf(0.25) - stats.norm(2.25, 1).logpdf(Y).sum()
+    assert float(jax.jit(energy)(Y)) == pytest.approx(expected, rel=1e-5)
+
+
+@ARRAYS
 def test_log_likelihood(array):
     x = np.linspace(-1, 1, 5, dtype=np.float32)
     found = log_likelihood(model, {"x": x}, array([1.0]), array(3), y=array(Y))["y"]

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sojourn_hmc.arguments import Arguments
-from sojourn_infer.data import with_data
+from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_infer.initialization import InitStrategy
 from sojourn_infer.sites import abstract_trace, latent_sites
 from sojourn_primitives import Message, Trace, handlers
@@ -185,7 +184,7 @@ def support_dependence(
         return jax.make_jaxpr(bounds)(avals)
 
     by_input = sorted(names)  # the order in which JAX flattens a dict
-    inputs = iter(input_dependence(with_data(args, kwargs, program)))
+    inputs = iter(input_dependence(with_data((args, kwargs), program)))
     return {
         name: tuple(by_input[i] for i in sorted(set().union(*(next(inputs) for _ in range(count)))))
         for name, count in zip(names, counts, strict=True)

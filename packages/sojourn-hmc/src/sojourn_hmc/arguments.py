@@ -3,13 +3,14 @@
 Arrays and floats are data: new values of the same shapes run the same program. Integers, booleans,
 strings, functions and whatever else decide what is traced, and belong to the program. A model that
 needs concrete values of its data (Python control flow on an array) has all of it made structure by
-`freeze`; then other values mean another program.
+`freeze`; then other values mean another program. `with_data` tries the one, then the other.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -21,6 +22,8 @@ CONCRETE_VALUE_ERRORS = (
     jax.errors.NonConcreteBooleanIndexError,
 )
 """What JAX raises while tracing where a model needs the value of a tracer."""
+
+Result = TypeVar("Result")
 
 
 class Constant:
@@ -93,6 +96,8 @@ def split(tree: Any) -> Arguments:
 def freeze(tree: Any) -> Arguments:
     """Make every leaf part of the structure, with a value that Python can read.
 
+    A tracer of an outer program has none, and stays data.
+
     Examples
     --------
     >>> import jax.numpy as jnp
@@ -101,7 +106,46 @@ def freeze(tree: Any) -> Arguments:
     ((), 'ndarray')
     """
     leaves, treedef = jax.tree.flatten(readable(tree))
-    return Arguments(Structure(treedef, tuple(map(Constant, leaves))), ())
+    constants = tuple(None if _is_tracer(leaf) else Constant(leaf) for leaf in leaves)
+    return Arguments(Structure(treedef, constants), tuple(filter(_is_tracer, leaves)))
+
+
+def with_data(inputs: Any, run: Callable[[Arguments], Result]) -> Result:
+    """Call ``run`` with the arrays among the inputs as data; if that fails, with constants.
+
+    What asks for the value of an array (Python control flow on data) fails while it is traced,
+    before anything compiles. If it asks for a value that is there in neither case (a latent
+    variable's), it fails again, with JAX's own explanation.
+
+    Parameters
+    ----------
+    inputs : pytree
+        What a user gave.
+    run : Callable
+        Traces with the data as arguments of a program; called once more if that fails.
+
+    Returns
+    -------
+    object
+        What ``run`` returns.
+
+    Examples
+    --------
+    >>> import jax
+    >>> import numpy as np
+    >>> def double_if_positive(arguments):
+    ...     def program(data):
+    ...         (x,) = arguments.structure.bind(data)
+    ...         return 2 * x if x > 0 else x
+    ...     return jax.jit(program)(arguments.data), len(arguments.data)
+    >>> value, num_data = with_data((np.float32(1.5),), double_if_positive)
+    >>> float(value), num_data
+    (3.0, 0)
+    """
+    try:
+        return run(split(inputs))
+    except CONCRETE_VALUE_ERRORS:
+        return run(freeze(inputs))
 
 
 def readable(tree: Any) -> Any:
@@ -111,7 +155,7 @@ def readable(tree: Any) -> Any:
     """
 
     def read(leaf: Any) -> Any:
-        if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
+        if not isinstance(leaf, jax.Array) or _is_tracer(leaf):
             return leaf
         is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
         return leaf if is_key else np.asarray(leaf)
@@ -124,6 +168,10 @@ def is_data(leaf: Any) -> bool:
     if isinstance(leaf, np.ndarray):
         return leaf.dtype.kind in "biufc" or jax.dtypes.issubdtype(leaf.dtype, np.floating)
     return isinstance(leaf, (jax.Array, float, complex, np.inexact))
+
+
+def _is_tracer(leaf: Any) -> bool:
+    return isinstance(leaf, jax.core.Tracer)
 
 
 def _identity(value: Any) -> tuple:

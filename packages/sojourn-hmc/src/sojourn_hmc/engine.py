@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, split
+from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_hmc.chain import first_state
 from sojourn_hmc.chunk import LEAST_ROWS, LONG_CHUNK_ROWS, Plan, advance, rows_that_fit
 from sojourn_hmc.draws import block_that_fits
@@ -101,12 +101,9 @@ class Job(NamedTuple):
         self, keys: jax.Array, num_warmup: np.ndarray, init_params: Any, params_per_chain: bool
     ) -> Start:
         """Trace what makes the first state of every lane."""
-        try:
-            given = split((num_warmup, init_params))
-            return self._start(keys, given, params_per_chain)
-        except CONCRETE_VALUE_ERRORS:
-            given = freeze((num_warmup, init_params))
-            return self._start(keys, given, params_per_chain)
+        return with_data(
+            (num_warmup, init_params), lambda given: self._start(keys, given, params_per_chain)
+        )
 
     def _start(self, keys: jax.Array, given: Arguments, params_per_chain: bool) -> Start:
         kernel, structure, placement = self.kernel, self.arguments.structure, self.placement
@@ -252,22 +249,3 @@ class Job(NamedTuple):
         if identity not in programs:
             programs[identity] = make()
         return programs[identity]
-
-
-def with_fallback(
-    model_inputs: tuple, placement: Placement, run: Callable[[Arguments], Any]
-) -> Any:
-    """Call ``run`` with the arrays among a model's arguments as data, or else as constants.
-
-    A model that asks for the value of an array fails while it is traced, before anything is
-    compiled; then the arrays become part of the program. If it asks for the value of a latent
-    variable this fails again, with JAX's own explanation.
-
-    Data go to the device or devices once, here: the threads that run chunks neither copy them again
-    nor see this thread's settings of JAX, such as its precision.
-    """
-    try:
-        arguments = split(model_inputs)
-        return run(arguments._replace(data=placement.put(arguments.data)))
-    except CONCRETE_VALUE_ERRORS:
-        return run(freeze(model_inputs))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, readable, split
+from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_hmc.chain import chain_key, first_state, is_key_batch, with_keys
 from sojourn_hmc.chunk import Plan, advance
 from sojourn_hmc.draws import block_that_fits
@@ -140,16 +140,14 @@ def run_inline(
         The same as an ordinary run gives, up to rounding: the same operations are compiled in
         other company.
     """
-    inputs = split((args, kwargs, np.int32(recipe.num_warmup), init_params))
-    try:
-        return jax.jit(
-            lambda keys, data, states: _run(recipe, keys, inputs.structure.bind(data), states)
-        )(keys, inputs.data, states)
-    except CONCRETE_VALUE_ERRORS:
-        # The model needs a value. Concrete inputs keep theirs if they are no arguments of a jit;
-        # if it is a traced one that is needed, JAX explains it now.
-        raw = readable((args, kwargs, recipe.num_warmup, init_params))
-        return jax.jit(lambda keys, states: _run(recipe, keys, raw, states))(keys, states)
+
+    def trace(arguments: Arguments) -> Outcome:
+        bind = arguments.structure.bind
+        return jax.jit(lambda keys, data, states: _run(recipe, keys, bind(data), states))(
+            keys, arguments.data, states
+        )
+
+    return with_data((args, kwargs, np.int32(recipe.num_warmup), init_params), trace)
 
 
 def _run(recipe: Recipe, keys: jax.Array, inputs: tuple, states: Any) -> Outcome:

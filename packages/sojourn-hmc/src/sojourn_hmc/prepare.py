@@ -14,11 +14,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from sojourn_hmc import checkpoint
-from sojourn_hmc.arguments import Arguments
+from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_hmc.checkpoint import Checkpoint, fingerprint
 from sojourn_hmc.chunk import Effort
 from sojourn_hmc.driver import Phase
-from sojourn_hmc.engine import Job, Start, with_fallback
+from sojourn_hmc.engine import Job, Start
 from sojourn_hmc.fields import Fields
 from sojourn_hmc.given import states_to_continue
 from sojourn_hmc.kernel import MCMCKernel
@@ -120,9 +120,12 @@ def prepare(
         given = states_to_continue(given, request.keys, request.num_chains)
 
     def begin(arguments: Arguments) -> tuple[Run, Start | None, list[Any]]:
+        # Data go to the device or devices once, here: the threads that run chunks neither copy them
+        # again nor see this thread's settings of JAX, such as its precision.
+        placed = arguments._replace(data=placement.put(arguments.data))
         job = Job(
             request.kernel,
-            arguments,
+            placed,
             request.fields,
             placement,
             request.postprocess_fn,
@@ -143,7 +146,7 @@ def prepare(
         run = Run(job, job.engine(shape), shape, request.phases, request.longest_chunk)
         return run, start, []
 
-    run, start, states = with_fallback((request.args, request.kwargs), placement, begin)
+    run, start, states = with_data((request.args, request.kwargs), begin)
     run.effort_before = request.effort
     if store is not None:
         (store.extend if goes_on else store.create)(run.stream_to(store).layout)

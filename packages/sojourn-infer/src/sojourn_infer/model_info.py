@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sojourn_hmc.arguments import Arguments
+from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_hmc.bad_start import describe_bad_start
 from sojourn_hmc.start import MAX_ATTEMPTS
-from sojourn_infer.data import with_data
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.sites import Model
 from sojourn_infer.start_search import Found, ParamInfo, Search
@@ -116,7 +115,7 @@ def initialize_model(
         return search.run(arguments, rng_key), args, kwargs
 
     # The arguments as the model could be traced with them, as data or with readable values.
-    (info, valid, recorded), model_args, kwargs = with_data(model_args, kwargs, run)
+    (info, valid, recorded), model_args, kwargs = with_data((model_args, kwargs), run)
     _check_valid(target, info, valid, model_args, kwargs)
 
     def potential_of(*args: Any, **kwargs: Any) -> Callable[[dict[str, Any]], jax.Array]:
@@ -168,7 +167,9 @@ def find_valid_initial_params(
     target = ModelTarget(model, init_strategy)
     target.check(model_args, kwargs, prototype_params)
     search = Search(target, forward_mode_differentiation, validate_grad, with_trace=False)
-    info, valid, _ = with_data(model_args, kwargs, lambda arguments: search.run(arguments, rng_key))
+    info, valid, _ = with_data(
+        (model_args, kwargs), lambda arguments: search.run(arguments, rng_key)
+    )
     return info, valid
 
 

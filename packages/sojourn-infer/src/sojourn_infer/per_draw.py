@@ -15,10 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sojourn_hmc.arguments import Arguments
+from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_hmc.program import num_bytes, shape_of
 from sojourn_infer.compile_once import compile_once, has_loop
-from sojourn_infer.data import with_data
 from sojourn_infer.draw_batch import DrawBatch
 
 BLOCK_BYTES = 1 << 24
@@ -130,7 +129,7 @@ class PerDraw:
                 return self._inside(batch, key, arguments)
             return self._in_blocks(block, batch, key, arguments.data)
 
-        return with_data(args, kwargs, run)
+        return with_data((args, kwargs), run)
 
     def _one(self, arguments: Arguments) -> Callable[[dict[str, Any], Any, Any, tuple], Any]:
         """Return the function of a draw's values, its index, the key and data."""

@@ -91,7 +91,8 @@ def abstract_trace(
     try:
         jax.eval_shape(run, key)
     except CONCRETE_VALUE_ERRORS:
-        # Python control flow on data: JAX traces what is done with its arrays, not with NumPy's.
+        # Python control flow on data. They are no arguments of a program, unlike in `with_data`;
+        # still JAX traces what is done with its arrays, and not with NumPy's.
         args, kwargs = readable((args, kwargs))
         trace.clear()
         jax.eval_shape(run, key)

@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from sojourn_hmc.adaptation.saved import Adaptation
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, freeze, readable, split
+from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_hmc.diagnostics import SamplingWarning
 from sojourn_hmc.differentiate import value_and_gradient
 from sojourn_hmc.pathfinding.single import PathSettings, follow
@@ -148,9 +148,8 @@ def pathfinder(
         )
     target.check(model_args, kwargs, init_params)
     settings = PathSettings(history, max_iterations, num_elbo_draws)
-    inputs = (model_args, kwargs, init_params)
 
-    def run(arguments: Arguments) -> _Found:
+    def run(arguments: Arguments) -> tuple[_Found, tuple]:
         def program(key: jax.Array, data: tuple) -> _Found:
             keys = jax.random.split(key, num_paths)
             args, kwargs, start = arguments.structure.bind(data)
@@ -160,13 +159,11 @@ def pathfinder(
                 setup, keys, attempts, num_draws, settings, forward_mode_differentiation
             )
 
-        return jax.jit(program)(rng_key, arguments.data)
+        found = jax.jit(program)(rng_key, arguments.data)
+        return found, arguments.structure.bind(arguments.data)
 
-    try:
-        found = run(split(inputs))
-    except CONCRETE_VALUE_ERRORS:
-        inputs = readable(inputs)
-        found = run(freeze(inputs))
+    # The inputs as the target could be traced with them, as data or with readable values.
+    found, inputs = with_data((model_args, kwargs, init_params), run)
     shape = jax.eval_shape(lambda key: target.setup(*inputs).start(key), rng_key)
     return _weighted(jax.tree.map(np.asarray, found), shape, num_chains)
 

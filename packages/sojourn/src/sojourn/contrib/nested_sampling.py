@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn.extras import needs
-from sojourn_hmc.arguments import CONCRETE_VALUE_ERRORS, Arguments, Structure, freeze, split
+from sojourn_hmc.arguments import Arguments, Structure, with_data
 from sojourn_infer.sites import Model
 from sojourn_infer.unit_cube import Shape, cube_shapes, cube_trace, cube_values
 
@@ -191,12 +191,14 @@ class NestedSampler:
         if sum(int(np.prod(shape)) for _, shape in shapes) == 0:
             raise ValueError("the model has no continuous latent site: there is nothing to sample")
         key = jax.random.bits(rng_key, (2,), jnp.uint32)
+
+        def cube_of(arguments: Arguments) -> tuple[Cube, tuple]:
+            cube = Cube(self.model, arguments.structure, shapes)
+            jax.eval_shape(cube.log_likelihood, jnp.zeros(cube.size), arguments.data)
+            return cube, arguments.data
+
         with jax.enable_x64(True):
-            try:
-                cube, data = self._cube(split((args, kwargs)), shapes)
-                jax.eval_shape(cube.log_likelihood, jnp.zeros(cube.size), data)
-            except CONCRETE_VALUE_ERRORS:
-                cube, data = self._cube(freeze((args, kwargs)), shapes)
+            cube, data = with_data((args, kwargs), cube_of)
             results = self._sample(cube, np.asarray(key), data)
             samples = _values_of(cube, np.asarray(results.X_samples["cube"]), data)
         self._results = results
@@ -276,9 +278,6 @@ class NestedSampler:
                 numbers = _weighted_summary(value[(slice(None), *index)], weights)
                 label = name if not index else f"{name}[{','.join(map(str, index))}]"
                 print(f"{label:>20} " + " ".join(f"{number:>10.2f}" for number in numbers))
-
-    def _cube(self, arguments: Arguments, shapes: tuple) -> tuple[Cube, tuple]:
-        return Cube(self.model, arguments.structure, shapes), arguments.data
 
     def _sample(self, cube: Cube, key: np.ndarray, data: tuple) -> Any:
         """Run jaxns; its results without what is filled up."""
