@@ -163,6 +163,124 @@ def test_parameters_and_guides(slopes):
     assert len(np.unique(draws["slope"])) == 100
 
 
+def guide_of_slope(x, y=None):
+    sample("slope", dist.Normal(param("loc", 0.0), param("scale", 1.0)))
+
+
+SETS = {
+    "loc": np.array([-20.0, 0.0, 20.0, 40.0], np.float32),
+    "scale": np.array([0.1, 1.0, 2.0, 0.5], np.float32),
+    "bend": np.array([0.0, 100.0, 200.0, 300.0], np.float32),
+}
+
+
+def of_sets(num_samples, params=SETS, **options):
+    return Predictive(
+        model,
+        guide=guide_of_slope,
+        params=params,
+        num_samples=num_samples,
+        return_sites=["slope", "mean", "y"],
+        batch_ndims=1,
+        **options,
+    )
+
+
+def test_several_sets_of_parameters():
+    """Each has draws of its own, of the guide and of the model."""
+    draws = of_sets(2000)(KEY, X)
+    assert shapes(draws) == {"slope": (2000, 4), "mean": (2000, 4, 3), "y": (2000, 4, 3)}
+    slope = np.asarray(draws["slope"])
+    np.testing.assert_allclose(
+        draws["mean"], slope[..., None] * X + SETS["bend"][:, None], rtol=1e-5, atol=1e-4
+    )
+    for of_set, loc, scale in zip(slope.T, SETS["loc"], SETS["scale"], strict=True):
+        assert stats.kstest(of_set, stats.norm(loc, scale).cdf).pvalue > 1e-3
+    noise = np.asarray(draws["y"] - draws["mean"]).reshape(2000, -1)
+    correlations = np.corrcoef(noise.T)[np.triu_indices(12, 1)]
+    assert np.max(np.abs(correlations)) < 4.5 / np.sqrt(2000)
+
+
+@pytest.mark.parametrize("options", [{"parallel": True}, {"batch_size": 7}], ids=str)
+def test_how_sets_are_computed_changes_no_draw(options):
+    expected = of_sets(10)(KEY, X)
+    for name, value in of_sets(10, **options)(KEY, X).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-5)
+    inside = jax.jit(lambda params: of_sets(10, params, **options)(KEY, X)["y"])(SETS)
+    np.testing.assert_allclose(inside, expected["y"], rtol=1e-5, atol=1e-5)
+
+
+def test_new_sets_of_parameters_compile_nothing(compilations):
+    of_sets(5)(KEY, X)
+    compilations.settle().clear()
+    of_sets(5, {**SETS, "loc": SETS["loc"] + 1})(KEY, X)
+    assert compilations.settle() == []
+
+
+def test_trees_of_parameters_come_in_sets():
+    def tree_guide(x, y=None):
+        layer = param("layer", {"weight": np.zeros(2), "bias": 0.0})
+        sample("slope", dist.Delta(layer["weight"].sum() + layer["bias"]))
+
+    sets = {"layer": {"weight": np.array([[1.0, 2.0], [3.0, 4.0]]), "bias": np.array([0.5, 5.0])}}
+    draws = Predictive(
+        model, guide=tree_guide, params=sets, num_samples=3, batch_ndims=1, return_sites=["slope"]
+    )(KEY, X)
+    np.testing.assert_allclose(draws["slope"], np.tile([3.5, 12.0], (3, 1)))
+
+
+GUIDED = {"guide": guide_of_slope, "num_samples": 4, "params": {"loc": 1.0}}
+NO_PARAMS = {"guide": guide_of_slope, "num_samples": 4}
+BATCH_SHAPES = [
+    ({"num_samples": 4}, None, (4,)),
+    ({"num_samples": 4}, 0, (4,)),
+    ({"num_samples": 4}, 2, (1, 4)),
+    ({"num_samples": 1}, 0, (1,)),
+    (GUIDED, None, (4,)),
+    (GUIDED, 0, (4,)),
+    (NO_PARAMS, 1, (4,)),
+    (NO_PARAMS, 2, (1, 4)),
+    ({**NO_PARAMS, "params": SETS}, 1, (4, 4)),
+    ({**NO_PARAMS, "params": SETS, "num_samples": 1}, 1, (1, 4)),
+    ({"posterior_samples": {"slope": np.float32(2.0)}}, 0, ()),
+]
+"""By NumPyro's rules."""
+
+
+@pytest.mark.parametrize("given, batch_ndims, expected", BATCH_SHAPES)
+def test_batch_shapes(given, batch_ndims, expected):
+    draws = Predictive(model, batch_ndims=batch_ndims, return_sites=["slope", "y"], **given)(KEY, X)
+    assert shapes(draws) == {"slope": expected, "y": (*expected, 3)}
+
+
+def test_draws_of_a_parameter(slopes):
+    """Among posterior samples a param site has a value for each draw, before one for all."""
+    bends = np.linspace(0, 4, 5, dtype=np.float32)
+    samples = {"slope": slopes[:5], "bend": bends}
+    mean = Predictive(model, samples, params={"bend": 50.0})(KEY, X)["mean"]
+    np.testing.assert_allclose(mean, slopes[:5, None] * X + bends[:, None], rtol=1e-5)
+
+
+def test_deterministic_sites_of_a_guide():
+    def guide(x, y=None):
+        sample("slope", dist.Delta(1.0))
+        deterministic("mean", 100.0 * np.ones(3))
+
+    for condition, expected in ((False, X + 0.5), (True, np.full(3, 100.0))):
+        draws = Predictive(model, guide=guide, num_samples=2, condition_deterministic=condition)
+        np.testing.assert_allclose(draws(KEY, X)["mean"], [expected] * 2)
+
+
+def test_a_guide_beside_draws(slopes):
+    """Names of the guide alone are known to it; the values of sites that both name are kept."""
+
+    def guide(x, y=None):
+        sample("slope", dist.Delta(sample("twin", dist.Normal(0.0, 1.0))))
+
+    draws = Predictive(model, {"twin": slopes[:5]}, guide=guide, return_sites=["slope"])(KEY, X)
+    np.testing.assert_array_equal(draws["slope"], slopes[:5])
+
+
 def test_a_model_can_skip_its_likelihood():
     asked = []
 
@@ -266,6 +384,66 @@ REFUSED = {
         lambda: Predictive(model, {"slope": np.ones((5, 4), np.float32)})(KEY, X),
         TypeError,
         ("while predicting with the model model", "'slope': (4,)"),
+    ),
+    "params that are no dict": (
+        lambda: Predictive(model, num_samples=3, params=ONES),
+        TypeError,
+        ("params", "ndarray"),
+    ),
+    "two batch dims of params": (
+        lambda: Predictive(
+            model, guide=guide_of_slope, num_samples=3, params={"loc": ONES[:, None]}, batch_ndims=2
+        ),
+        ValueError,
+        ("batch_ndims=2", "params['loc']", "(5, 1)", "batch_ndims=1"),
+    ),
+    "sets of different numbers": (
+        lambda: of_sets(3, {"loc": ONES, "scale": np.ones(4)}),
+        ValueError,
+        ("params['scale']", "(4,)", "params['loc']", "(5,)"),
+    ),
+    "a parameter without sets": (
+        lambda: of_sets(3, {"scale": 1.0}),
+        ValueError,
+        ("params['scale']", "()", "leave batch_ndims out"),
+    ),
+    "no set": (lambda: of_sets(3, {"loc": np.zeros(0)}), ValueError, ("no set", "(0,)")),
+    "a set that does not fit": (
+        lambda: of_sets(3, {"loc": np.zeros((5, 2), np.float32)})(KEY, X),
+        ValueError,
+        ("'loc'", "(2,)", "()", "guide guide_of_slope"),
+    ),
+    "sets for posterior draws": (
+        lambda: Predictive(model, {"slope": ONES}, params={"bend": ONES}, batch_ndims=1)(KEY, X),
+        ValueError,
+        ("'bend'", "(5,)", "()", "posterior_samples", "batch_ndims=1"),
+    ),
+    "sets without a guide": (
+        lambda: Predictive(model, num_samples=3, params={"bend": ONES}, batch_ndims=1)(KEY, X),
+        ValueError,
+        ("'bend'", "(5,)", "()", "need a guide"),
+    ),
+    "sets that are not said to be": (
+        lambda: Predictive(model, guide=guide_of_slope, num_samples=3, params=SETS)(KEY, X),
+        ValueError,
+        ("'loc'", "(4,)", "()", "batch_ndims=1"),
+    ),
+    "a guide of another shape": (
+        lambda: Predictive(
+            model, guide=lambda x: sample("slope", dist.Delta(ONES[:3])), num_samples=3
+        )(KEY, X),
+        ValueError,
+        ("the guide's value of site 'slope'", "(3,)", "()"),
+    ),
+    "a fraction of a draw": (
+        lambda: Predictive(model, num_samples=2.5),
+        TypeError,
+        ("num_samples", "2.5"),
+    ),
+    "dims that are no number": (
+        lambda: Predictive(model, {"slope": ONES}, batch_ndims="1"),
+        TypeError,
+        ("batch_ndims", "'1'"),
     ),
     "no key": (lambda: Predictive(model, num_samples=3)(0, X), TypeError, ("key", "0")),
     "keys": (

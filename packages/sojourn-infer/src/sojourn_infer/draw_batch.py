@@ -16,13 +16,14 @@ class DrawBatch(NamedTuple):
 
     Attributes
     ----------
-    values : dict
-        Arrays ``(number of draws, ...)`` by site: NumPy's, or tracers inside of a transformation.
+    values : pytree
+        Arrays ``(number of draws, ...)``, by site in `draw_batch`'s: NumPy's, or tracers inside of
+        a transformation.
     batch_shape : tuple of int
         The shape that the leading dim stands for.
     """
 
-    values: dict[str, Any]
+    values: Any
     batch_shape: tuple[int, ...]
 
     @property
@@ -48,12 +49,13 @@ def draw_batch(
     batch_ndims : int
         How many there are.
     num_samples : int or None
-        Number of draws where there are no arrays; with arrays theirs decides.
+        Number of draws where there are no arrays, with dims of size 1 in front if ``batch_ndims``
+        is above 1; with arrays theirs decides.
 
     Raises
     ------
     TypeError
-        ``posterior_samples`` is no dict.
+        ``posterior_samples`` is no dict, or a number is no integer.
     ValueError
         The leading dims differ or are missing, or there is nothing that tells the number of draws.
 
@@ -69,6 +71,9 @@ def draw_batch(
             f"{who}: posterior_samples must be a dict from site names to arrays of draws, as "
             f"mcmc.get_samples() gives it, got {type(posterior_samples).__name__}"
         )
+    for name, number in (("batch_ndims", batch_ndims), ("num_samples", num_samples)):
+        if number is not None and not isinstance(number, (int, np.integer)):
+            raise TypeError(f"{who}: {name} must be an integer, got {number!r}")
     if batch_ndims < 0:
         raise ValueError(f"{who}: batch_ndims cannot be negative, got {batch_ndims}")
     if num_samples is not None and num_samples < 1:
@@ -79,7 +84,7 @@ def draw_batch(
                 f"{who}: nothing tells the number of draws; give posterior_samples, or "
                 "num_samples to draw all sites from the prior"
             )
-        return DrawBatch({}, (num_samples,))
+        return DrawBatch({}, (1,) * (batch_ndims - 1) + (int(num_samples),))
     batch_shape = _common_shape(who, posterior_samples, batch_ndims)
     count = math.prod(batch_shape)
     if num_samples is not None and num_samples != count:

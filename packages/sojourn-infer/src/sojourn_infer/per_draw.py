@@ -26,8 +26,8 @@ PATIENCE = 2.0  # seconds until a long run shows its progress
 FEW_BYTES = 1 << 20
 """What all draws read together, up to which a compiler's optimizing takes longer than it saves."""
 
-OfOneDraw = Callable[[dict[str, Any], Any, tuple, dict], Any]
-"""Maps the values of a draw by site, its key or None, and the model's arguments to a result."""
+OfOneDraw = Callable[[Any, Any, tuple, dict], Any]
+"""Maps the values of a draw, its key or None, and the model's arguments to a result."""
 
 
 class Settings(NamedTuple):
@@ -131,11 +131,11 @@ class PerDraw:
 
         return with_data((args, kwargs), run)
 
-    def _one(self, arguments: Arguments) -> Callable[[dict[str, Any], Any, Any, tuple], Any]:
+    def _one(self, arguments: Arguments) -> Callable[[Any, Any, Any, tuple], Any]:
         """Return the function of a draw's values, its index, the key and data."""
         function, structure = self.function, arguments.structure
 
-        def one(values: dict[str, Any], index: Any, key: Any, data: tuple) -> Any:
+        def one(values: Any, index: Any, key: Any, data: tuple) -> Any:
             args, kwargs = structure.bind(data)
             return function(
                 values, None if key is None else jax.random.fold_in(key, index), args, kwargs

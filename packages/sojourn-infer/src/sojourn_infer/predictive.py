@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from sojourn_infer.draw_batch import draw_batch
+from sojourn_infer.draw_batch import DrawBatch, draw_batch
 from sojourn_infer.enumeration import config_enumerate, discrete_values
+from sojourn_infer.param_sets import check_not_batched, checked_params, count_sets, take_set
 from sojourn_infer.per_draw import PerDraw, Settings
 from sojourn_infer.sites import Model, SiteValue, is_latent
 from sojourn_primitives import Message, Trace, handlers
@@ -32,9 +35,10 @@ class Predictive:
     guide : Callable, optional
         A model whose draws serve as values of sites that ``posterior_samples`` does not name.
     params : dict, optional
-        Values of `param` sites of the model and the guide, the same for all draws.
+        Values of `param` sites of the model and the guide, the same for all draws; with
+        ``batch_ndims=1``, a guide and no posterior draws several such sets, by a leading dim.
     num_samples : int, optional
-        Number of draws where no posterior draws say it.
+        Number of draws where no posterior draws say it; of several sets of ``params``, for each.
     return_sites : sequence of str, optional
         Sites to return; ``""`` returns all but plates. By default sample sites that are not in
         ``posterior_samples``, and deterministic sites.
@@ -46,7 +50,9 @@ class Predictive:
         Whether to compute all draws at once, vectorized; otherwise one after another.
     batch_ndims : int, optional
         Number of leading dims of every posterior sample that are draws: 1 (the default), 2 for
-        chains of draws, 0 for a single draw.
+        chains of draws, 0 for a single draw. Without posterior samples, but with a guide and
+        ``params``, number of leading dims of ``params`` that are sets: 0 (the default) or 1. With
+        neither, results have as many dims of draws, all but the last of size 1.
     condition_deterministic : bool, optional
         Whether deterministic sites keep the values of ``posterior_samples``. By default they are
         computed again, as new inputs require.
@@ -60,7 +66,8 @@ class Predictive:
     Raises
     ------
     ValueError
-        There are neither posterior draws nor ``num_samples``, or batch shapes differ.
+        There are neither posterior draws nor ``num_samples``, batch shapes differ, or ``params``
+        has batch dims for which there is no meaning.
 
     Notes
     -----
@@ -86,6 +93,16 @@ class Predictive:
     >>> posterior = Predictive(model, {"slope": jnp.ones(50)})(jax.random.key(1), x)
     >>> {name: draws.shape for name, draws in posterior.items()}
     {'y': (50, 3)}
+
+    Three sets of parameters of a guide, such as three stages of its fit, 100 draws from each:
+
+    >>> from sojourn_primitives import param
+    >>> def guide(x, y=None):
+    ...     sample("slope", dist.Normal(param("loc", 0.0), param("scale", 1.0)))
+    >>> stages = {"loc": jnp.array([0.0, 0.5, 0.8]), "scale": jnp.array([1.0, 0.5, 0.1])}
+    >>> predictive = Predictive(model, guide=guide, params=stages, num_samples=100, batch_ndims=1)
+    >>> predictive(jax.random.key(2), x)["y"].shape
+    (100, 3, 3)
     """
 
     def __init__(
@@ -112,11 +129,15 @@ class Predictive:
         settings.check("Predictive")
         self.model = model
         self.guide = guide
-        self.params = dict(params or {})
+        self.params = checked_params("Predictive", params)
         self.posterior_samples = posterior_samples
-        self.batch_ndims = 1 if batch_ndims is None else batch_ndims
-        self.draws = draw_batch("Predictive", posterior_samples, self.batch_ndims, num_samples)
+        guided_only = guide is not None and not posterior_samples
+        if batch_ndims is None:
+            batch_ndims = 0 if guided_only else 1
+        self.batch_ndims = batch_ndims
+        self.draws = draw_batch("Predictive", posterior_samples, batch_ndims, num_samples)
         self.num_samples = self.draws.num_draws
+        self._num_sets = count_sets("Predictive", self.params, batch_ndims) if guided_only else None
         self.return_sites = _checked_names(return_sites)
         self.infer_discrete = infer_discrete
         self.parallel = parallel
@@ -140,7 +161,8 @@ class Predictive:
         Returns
         -------
         dict
-            Values by site, each with the batch shape of the posterior samples in front.
+            Values by site, each with the batch shape of the posterior samples in front, or
+            ``(num_samples,)``, or with several sets of parameters ``(num_samples, sets)``.
 
         Raises
         ------
@@ -149,47 +171,77 @@ class Predictive:
             before anything compiles, with the name of the site.
         """
         _check_key(rng_key)
-        found = self._per_draw(self.draws, rng_key, args, kwargs)
+        values, batch_shape = self.draws
+        sets, set_index = None, None
+        if self._num_sets is not None:
+            # A single set is part of the program, so that what is wrong with it is said while the
+            # model is traced. Several may be large, and are data.
+            sets = self.params
+            batch_shape = (*batch_shape, self._num_sets)
+            set_index = np.broadcast_to(np.arange(self._num_sets), batch_shape).reshape(-1)
+        rows = DrawBatch((values, set_index), batch_shape)
+        found = self._per_draw(rows, rng_key, (sets, *args), kwargs)
         # JAX sorts names; the user's own order is kept.
         return {name: found[name] for name in self.return_sites} if self.return_sites else found
 
     def _of_draw(
-        self, values: dict[str, Any], key: jax.Array, args: tuple, kwargs: dict
+        self, draw: tuple[dict[str, Any], Any], key: jax.Array, args: tuple, kwargs: dict
     ) -> dict[str, Any]:
         """Run the model at one posterior draw and select what is returned."""
-        values = {**self._guided(values, key, args, kwargs), **values}
-        kinds = ("sample", "deterministic") if self.condition_deterministic else ("sample",)
+        (values, set_index), sets, args = draw, args[0], args[1:]
+        params = self.params if set_index is None else take_set(sets, set_index)
+        guide_trace = self._guide_trace(values, params, key, args, kwargs)
+        guided = {name: site["value"] for name, site in guide_trace.items() if self._guides(site)}
+        values = {**guided, **values}
+        known = self._known(values, params)
+        model: Model = handlers.mask(self.model, mask=False)
+        if self.infer_discrete:
+            model = _with_discrete_values(self.model, key, known)
+        valued = handlers.substitute(handlers.seed(model, rng_seed=key), substitute_fn=known)
+        with _saying_where("model", self.model, values):
+            trace = handlers.trace(valued).get_trace(*args, **kwargs)
+        self._judge(trace, guide_trace)
+        _check_shapes(trace, values, guided)
+        return {name: jnp.asarray(trace[name]["value"]) for name in self._returned(trace, values)}
+
+    def _guide_trace(
+        self,
+        values: dict[str, Any],
+        params: dict[str, Any],
+        key: jax.Array,
+        args: Any,
+        kwargs: dict,
+    ) -> Trace:
+        """Run the guide, if there is one."""
+        if self.guide is None:
+            return {}
+        guide = handlers.substitute(self.guide, substitute_fn=self._known(values, params))
+        # A counter that no site of the model has, so that the model's keys stay its own.
+        seeded = handlers.seed(guide, rng_seed=jax.random.fold_in(key, 0xFFFFFFFF))
+        with _saying_where("guide", self.guide, values):
+            return handlers.trace(seeded).get_trace(*args, **kwargs)
+
+    def _known(self, values: Mapping[str, Any], params: Mapping[str, Any]) -> SiteValue:
+        """Return a function of sites: the value that is given for one, or None."""
 
         def value(site: Message) -> Any:
             name: Any = site["name"]
             if site["type"] == "param":
-                return self.params.get(name)
-            return values.get(name) if site["type"] in kinds else None
+                given = values[name] if name in values else params.get(name)
+                check_not_batched("Predictive", site, given)
+                return given
+            conditions = site["type"] == "sample" or self._keeps(site)
+            return values.get(name) if conditions else None
 
-        model: Model = handlers.mask(self.model, mask=False)
-        if self.infer_discrete:
-            model = _with_discrete_values(self.model, key, value)
-        valued = handlers.substitute(handlers.seed(model, rng_seed=key), substitute_fn=value)
-        try:
-            trace = handlers.trace(valued).get_trace(*args, **kwargs)
-        except Exception as error:
-            error.add_note(_where(self.model, values))
-            raise
-        self._judge(trace)
-        _check_shapes(trace, values)
-        return {name: jnp.asarray(trace[name]["value"]) for name in self._returned(trace, values)}
+        return value
 
-    def _guided(
-        self, values: dict[str, Any], key: jax.Array, args: tuple, kwargs: dict
-    ) -> dict[str, Any]:
-        """Values that the guide draws."""
-        if self.guide is None:
-            return {}
-        guide = handlers.substitute(self.guide, data={**self.params, **values})
-        # A counter that no site of the model has, so that the model's keys stay its own.
-        seeded = handlers.seed(guide, rng_seed=jax.random.fold_in(key, 0xFFFFFFFF))
-        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
-        return {name: site["value"] for name, site in trace.items() if is_latent(site)}
+    def _guides(self, site: Message) -> bool:
+        """Whether the model takes the value of this site of the guide."""
+        return is_latent(site) or self._keeps(site)
+
+    def _keeps(self, site: Message) -> bool:
+        """Whether a deterministic site keeps a value that is given."""
+        return self.condition_deterministic and site["type"] == "deterministic"
 
     def _returned(self, trace: Trace, values: Mapping[str, Any]) -> Iterable[str]:
         if self.return_sites == "":
@@ -202,7 +254,7 @@ class Predictive:
             if site["type"] == "deterministic" or (site["type"] == "sample" and name not in values)
         ]
 
-    def _judge(self, trace: Trace) -> None:
+    def _judge(self, trace: Trace, guide_trace: Trace) -> None:
         """Look for names that are no sites."""
         sites = [name for name, site in trace.items() if site["type"] != "plate"]
         unknown = [name for name in self.return_sites or () if name not in trace]
@@ -211,7 +263,8 @@ class Predictive:
                 f"Predictive: return_sites names {unknown}, which the model does not have when "
                 f"called so; its sites are {sites}"
             )
-        ignored = [name for name in self.draws.values if name not in trace]
+        known = trace.keys() | guide_trace.keys()
+        ignored = [name for name in self.draws.values if name not in known]
         if ignored:
             warnings.warn(
                 f"Predictive: posterior_samples names {ignored}, which are no sites of the model "
@@ -233,15 +286,22 @@ def _with_discrete_values(model: Model, key: jax.Array, value: SiteValue) -> Mod
     return run
 
 
-def _where(model: Model, values: Mapping[str, Any]) -> str:
-    shapes = {name: jnp.shape(value) for name, value in values.items()}
-    return (
-        f"This happened while predicting with the model {getattr(model, '__name__', repr(model))} "
-        f"at one draw of sites of the shapes {shapes}."
-    )
+@contextmanager
+def _saying_where(what: str, function: Model, values: Mapping[str, Any]) -> Iterator[None]:
+    """Add to an error of the model or the guide what was asked of it."""
+    try:
+        yield
+    except Exception as error:
+        name = getattr(function, "__name__", repr(function))
+        shapes = {name: jnp.shape(value) for name, value in values.items()}
+        error.add_note(
+            f"This happened while predicting with the {what} {name} at one draw of sites of the "
+            f"shapes {shapes}."
+        )
+        raise
 
 
-def _check_shapes(trace: Trace, values: Mapping[str, Any]) -> None:
+def _check_shapes(trace: Trace, values: Mapping[str, Any], guided: Container[str]) -> None:
     """Refuse values that a site took by broadcasting: they come from another model or plate."""
     for name in values.keys() & trace.keys():
         site = trace[name]
@@ -249,13 +309,20 @@ def _check_shapes(trace: Trace, values: Mapping[str, Any]) -> None:
             continue
         fn: Any = site["fn"]
         shape = (*site["kwargs"]["sample_shape"], *fn.batch_shape, *fn.event_shape)
-        if jnp.shape(site["value"]) != shape:
-            raise ValueError(
-                f"Predictive: a posterior draw of site {name!r} has shape "
-                f"{jnp.shape(site['value'])}, but the site has shape {shape} in the model as it is "
-                "called now. Leave it out of posterior_samples to have it drawn anew, or see "
-                "whether batch_ndims is right"
+        if jnp.shape(site["value"]) == shape:
+            continue
+        if name in guided:
+            whose, remedy = "the guide's value", "Give it the same shape in the guide"
+        else:
+            whose = "a posterior draw"
+            remedy = (
+                "Leave it out of posterior_samples to have it drawn anew, or see whether "
+                "batch_ndims is right"
             )
+        raise ValueError(
+            f"Predictive: {whose} of site {name!r} has shape {jnp.shape(site['value'])}, but the "
+            f"site has shape {shape} in the model as it is called now. {remedy}"
+        )
 
 
 def _checked_names(return_sites: Sequence[str] | None) -> Sequence[str] | None:
