@@ -47,6 +47,60 @@ def test_batches(batch):
     np.testing.assert_allclose(back["shares"], many["shares"], rtol=1e-5)
 
 
+def batch_of(size, values=VALUES):
+    return {name: np.broadcast_to(v, (size, *np.shape(v))) for name, v in values.items()}
+
+
+def model_in_halves(y):
+    """Reads a datum in Python, and has deterministic sites that a program computes."""
+    low = sample("low", dist.Normal(3.0, 1.0))
+    deterministic("half", low / 2 if y[0] > 0 else low)
+    sample("y", dist.Normal(low, 1.0), obs=y)
+
+
+def test_a_batch_takes_one_program(compilations):
+    many = batch_of(17)  # of a size that no other test has
+    compilations.settle().clear()
+    z = unconstrain_fn(model, (1.0,), {}, many, batch_ndims=1)
+    assert len(compilations.settle()) == 1
+    compilations.clear()
+    constrain_fn(model, (1.0,), {}, z, True, batch_ndims=1)
+    assert len(compilations.settle()) == 1
+    compilations.clear()
+    for y in (2.0, 3.0):
+        constrain_fn(model, (y,), {}, unconstrain_fn(model, (y,), {}, many, 1), True, 1)
+    assert compilations.settle() == []
+
+
+def test_a_batch_in_a_model_that_reads_data():
+    for y, expected in ((jax.numpy.ones(2), 1.25), (-jax.numpy.ones(2), 2.5)):
+        z = unconstrain_fn(model_in_halves, (y,), {}, {"low": np.full(3, 2.5)}, batch_ndims=1)
+        back = constrain_fn(model_in_halves, (y,), {}, z, True, batch_ndims=1)
+        np.testing.assert_allclose(back["half"], np.full(3, expected))
+
+
+def test_a_batch_inside_of_a_transformation():
+    @jax.jit
+    def there_and_back(many, y):
+        z = unconstrain_fn(model, (y,), {}, many, batch_ndims=1)
+        return constrain_fn(model, (y,), {}, z, batch_ndims=1)
+
+    for name, value in there_and_back(batch_of(3), 1.0).items():
+        np.testing.assert_allclose(value, batch_of(3)[name], rtol=1e-5)
+
+
+def test_a_scale_is_latent():
+    """No valid scale stands for the given one while names are checked."""
+
+    def centered():
+        scale = sample("scale", dist.HalfCauchy(5.0))
+        sample("effect", dist.Normal(0.0, scale))
+
+    z = unconstrain_fn(centered, (), {}, {"scale": np.exp(1.5), "effect": 0.3})
+    assert float(z["scale"]) == pytest.approx(1.5)
+    assert float(z["effect"]) == pytest.approx(0.3)
+
+
 def test_each_chain_starts_from_a_value_of_its_own():
     starts = {name: np.stack([v, v]) for name, v in VALUES.items()}
     starts["low"] = np.array([1.0, 2.0], np.float32)
@@ -86,6 +140,15 @@ def test_a_batch_with_a_value_outside():
     many["x"] = np.array([[2.6, 7.0], [2.6, 1.0]], np.float32)
     with pytest.raises(ValueError, match=r"'x'.*index \(1, 1\)"):
         unconstrain_fn(model, (1.0,), {}, many, batch_ndims=1)
+
+
+@pytest.mark.parametrize("move", [constrain_fn, unconstrain_fn])
+def test_batches_of_different_sizes(move):
+    values = {"low": np.zeros(3), "x": np.zeros((4, 2)), "shares": np.zeros((3, 2))}
+    if move is unconstrain_fn:
+        values = {**batch_of(3), "x": batch_of(4)["x"]}
+    with pytest.raises(ValueError, match=rf"{move.__name__}: .*params.*'x' has \(4,\).*\(3,\)"):
+        move(model, (1.0,), {}, values, batch_ndims=1)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def draw_batch(
     posterior_samples: Mapping[str, Any] | None,
     batch_ndims: int,
     num_samples: int | None = None,
+    what: str = "posterior_samples",
 ) -> DrawBatch:
     """Check draws and join their leading dims.
 
@@ -51,6 +52,8 @@ def draw_batch(
     num_samples : int or None
         Number of draws where there are no arrays, with dims of size 1 in front if ``batch_ndims``
         is above 1; with arrays theirs decides.
+    what : str
+        The name of the argument that holds the arrays, for error messages.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def draw_batch(
     """
     if posterior_samples is not None and not isinstance(posterior_samples, Mapping):
         raise TypeError(
-            f"{who}: posterior_samples must be a dict from site names to arrays of draws, as "
+            f"{who}: {what} must be a dict from site names to arrays of draws, as "
             f"mcmc.get_samples() gives it, got {type(posterior_samples).__name__}"
         )
     for name, number in (("batch_ndims", batch_ndims), ("num_samples", num_samples)):
@@ -85,7 +88,7 @@ def draw_batch(
                 "num_samples to draw all sites from the prior"
             )
         return DrawBatch({}, (1,) * (batch_ndims - 1) + (int(num_samples),))
-    batch_shape = _common_shape(who, posterior_samples, batch_ndims)
+    batch_shape = _common_shape(who, what, posterior_samples, batch_ndims)
     count = math.prod(batch_shape)
     if num_samples is not None and num_samples != count:
         warnings.warn(
@@ -104,21 +107,23 @@ def _host(value: Any) -> Any:
     return value if isinstance(value, jax.core.Tracer) else np.asarray(value)
 
 
-def _common_shape(who: str, samples: Mapping[str, Any], batch_ndims: int) -> tuple[int, ...]:
+def _common_shape(
+    who: str, what: str, samples: Mapping[str, Any], batch_ndims: int
+) -> tuple[int, ...]:
     first: str | None = None
     for name, value in samples.items():
         shape = np.shape(value)
         if len(shape) < batch_ndims:
             raise ValueError(
-                f"{who}: the posterior samples of {name!r} have shape {shape}, which lacks the "
-                f"{batch_ndims} leading dims of draws that batch_ndims={batch_ndims} says"
+                f"{who}: {what}[{name!r}] has shape {shape}, which lacks the {batch_ndims} leading "
+                f"dims of draws that batch_ndims={batch_ndims} says"
             )
         if first is None:
             first, batch_shape = name, shape[:batch_ndims]
         elif shape[:batch_ndims] != batch_shape:
             raise ValueError(
-                f"{who}: posterior samples must have the same leading dims, but {name!r} has "
+                f"{who}: the arrays of {what} must have the same leading dims, but {name!r} has "
                 f"{shape[:batch_ndims]} (shape {shape}) and {first!r} has {batch_shape}. Take "
-                "all from the same draws; batch_ndims=2 is for samples grouped by chain"
+                "all from the same draws; batch_ndims=2 is for draws grouped by chain"
             )
     return batch_shape

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sojourn_distributions import biject_to
+from sojourn_infer.draw_batch import draw_batch
+from sojourn_infer.per_draw import OfOneDraw, PerDraw, Settings
 from sojourn_infer.sites import Model, abstract_trace, is_latent, latent_sites, only_latent
 from sojourn_infer.target import ModelTarget
 from sojourn_primitives import Message, Trace, handlers
@@ -76,15 +79,30 @@ def constrain_fn(
     target = ModelTarget(model)
     one = {name: _one_of(name, value, batch_ndims) for name, value in params.items()}
     target.check(model_args, model_kwargs, one)
-    constrain = target.setup(model_args, model_kwargs).constrain
 
-    def values(position: dict[str, Any]) -> dict[str, Any]:
-        reported = constrain(position)
+    def values(position: dict[str, Any], key: None, args: tuple, kwargs: dict) -> dict[str, Any]:
+        reported = target.setup(args, kwargs).constrain(position)
         return reported if return_deterministic else {name: reported[name] for name in position}
 
-    for _ in range(batch_ndims):
-        values = jax.vmap(values)
-    return values(dict(params))
+    return _of_each("constrain_fn", values, model_args, model_kwargs, params, batch_ndims)
+
+
+def _of_each(
+    who: str,
+    function: OfOneDraw,
+    args: tuple,
+    kwargs: dict,
+    params: Mapping[str, Any],
+    batch_ndims: int,
+) -> dict[str, Any]:
+    """Call a function of one position, or of each of a batch in one program.
+
+    Values of a single position stay concrete: a model may read them, and distributions judge them.
+    """
+    if batch_ndims == 0:
+        return function(dict(params), None, args, kwargs)
+    batch = draw_batch(who, params, batch_ndims, what="params")
+    return PerDraw(function, Settings(parallel=True))(batch, None, args, kwargs)
 
 
 def _one_of(name: str, value: Any, batch_ndims: int) -> Any:
@@ -139,18 +157,16 @@ def unconstrain_fn(
     one = {name: _one_of(name, value, batch_ndims) for name, value in params.items()}
     _check_names(model, model_args, model_kwargs, one)
 
-    def values(params: dict[str, Any]) -> dict[str, Any]:
+    def values(params: dict[str, Any], key: None, args: tuple, kwargs: dict) -> dict[str, Any]:
         valued = handlers.substitute(model, substitute_fn=only_latent(_value_from(params)))
         seeded = handlers.seed(valued, rng_seed=0)
-        sites = latent_sites(handlers.trace(seeded).get_trace(*model_args, **model_kwargs))
+        sites = latent_sites(handlers.trace(seeded).get_trace(*args, **kwargs))
         moved = [name for name in sites if name in params and not _is_discrete(sites[name])]
         for name in moved:
             _check_support(name, sites[name]["fn"], params[name])
         return {name: biject_to(sites[name]["fn"].support).inv(params[name]) for name in moved}
 
-    for _ in range(batch_ndims):
-        values = jax.vmap(values)
-    found = values(dict(params))
+    found = _of_each("unconstrain_fn", values, model_args, model_kwargs, params, batch_ndims)
     for name, value in found.items():
         _check_found(name, value)
     return {**params, **found}
@@ -165,6 +181,11 @@ def _value_from(params: Mapping[str, Any]) -> Callable[[Message], Any]:
 
 
 def _check_names(model: Model, args: tuple, kwargs: dict, params: Mapping[str, Any]) -> None:
+    def stand_in(site: Message) -> Any:
+        one = params.get(str(site["name"]))
+        # Traced, not the zeros themselves: these may be no valid parameters of later sites.
+        return None if one is None else jnp.zeros(one.shape, one.dtype)
+
     def judge(trace: Trace) -> None:
         unknown = sorted(name for name in params if name not in trace)
         if unknown:
@@ -173,7 +194,7 @@ def _check_names(model: Model, args: tuple, kwargs: dict, params: Mapping[str, A
                 f"{[name for name, site in trace.items() if is_latent(site)]}"
             )
 
-    abstract_trace(model, args, kwargs, _value_from(params), judge)
+    abstract_trace(model, args, kwargs, stand_in, judge)
 
 
 def _check_support(name: str, fn: Any, value: Any) -> None:
