@@ -161,6 +161,32 @@ def test_the_last_used_are_kept(monkeypatch, compilations):
     assert len(compilations.settle()) == 1
 
 
+def test_an_option_that_the_compiler_lacks_costs_no_other_and_is_tried_once(monkeypatch):
+    options = {"xla_no_such_option": "1", "xla_backend_optimization_level": "0"}
+    monkeypatch.setattr("sojourn_infer.compile_once._options", lambda quickly: options)
+    monkeypatch.setattr("sojourn_infer.compile_once._missing_options", set())
+    tried = []
+    compile_lowered = jax.stages.Lowered.compile
+
+    def compile_with(lowered, compiler_options):
+        tried.append(list(compiler_options))
+        return compile_lowered(lowered, compiler_options)
+
+    monkeypatch.setattr(jax.stages.Lowered, "compile", compile_with)
+    x = np.float32(2)
+    for factor in (301.0, 302.0):
+        assert float(compile_once(lambda x, c=factor: c * x, x)(x)) == 2 * factor
+    left = ["xla_backend_optimization_level"]
+    assert tried == [list(options), left, left]
+
+
+def test_other_complaints_of_the_compiler_are_heard(monkeypatch):
+    options = {"xla_backend_optimization_level": "a word"}
+    monkeypatch.setattr("sojourn_infer.compile_once._options", lambda quickly: options)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="xla_backend_optimization_level"):
+        compile_once(lambda x: 303.0 * x, np.float32(2))
+
+
 def test_what_belongs_to_an_outer_program_is_left_to_it():
     found = []
 

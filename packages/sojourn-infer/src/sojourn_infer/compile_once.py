@@ -99,6 +99,20 @@ def has_loop(program: ClosedJaxpr | Jaxpr) -> bool:
 
 
 def _compile(lowered: jax.stages.Lowered, quickly: bool) -> jax.stages.Compiled:
+    options = _options(quickly)
+    while True:
+        known = {name: value for name, value in options.items() if name not in _missing_options}
+        try:
+            return lowered.compile(compiler_options=known)
+        except jax.errors.JaxRuntimeError as error:
+            missing = {name for name in known if f"No such compile option: '{name}'" in str(error)}
+            if not missing:
+                raise
+            _missing_options.update(missing)
+
+
+def _options(quickly: bool) -> dict[str, str | bool]:
+    """XLA's options, by which a program compiles faster."""
     options: dict[str, str | bool] = {}
     if quickly:
         options["xla_backend_optimization_level"] = "0"
@@ -107,13 +121,11 @@ def _compile(lowered: jax.stages.Lowered, quickly: bool) -> jax.stages.Compiled:
         options["xla_cpu_use_fusion_emitters"] = False
         if quickly:  # what is small is compiled faster in one piece than in several at once
             options["xla_cpu_parallel_codegen_split_count"] = "1"
-    try:
-        return lowered.compile(compiler_options=options)
-    except jax.errors.JaxRuntimeError as error:
-        # XLA promises no option to stay; without them the same program takes longer to compile.
-        if "No such compile option" not in str(error):
-            raise
-        return lowered.compile()
+    return options
+
+
+_missing_options: set[str] = set()
+"""Options that this XLA turned out not to have; it promises none to stay."""
 
 
 class _Programs:
