@@ -63,6 +63,19 @@ def test_inside_of_a_transformation():
     np.testing.assert_allclose(inside["y"], log_likelihood(model, samples, Y, Z)["y"], rtol=1e-6)
 
 
+def test_draws_that_do_not_fit():
+    def small(y):
+        rate = sample("rate", dist.Gamma(2.0, 1.0))
+        sample("y", dist.Exponential(rate), obs=y)
+
+    with pytest.raises(ValueError, match=r"'rate' has shape \(3,\), .*\(\).*batch_ndims"):
+        log_likelihood(small, draws(4, 3), Y)
+    with pytest.raises(ValueError) as raised:
+        log_likelihood(model, draws(4, 3), Y, Z)
+    assert "log likelihood of the model model" in raised.value.__notes__[0]
+    assert "'rate': (3,)" in raised.value.__notes__[0]
+
+
 @pytest.mark.parametrize(
     "samples, options, words",
     [

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import sojourn_distributions as dist
-from sojourn_infer import Predictive
+from sojourn_infer import Predictive, log_likelihood
 from sojourn_infer.compile_once import compile_once
 from sojourn_primitives import deterministic, factor, get_mask, param, plate, sample
 from sojourn_primitives.control_flow import scan
@@ -362,6 +362,21 @@ REFUSED = {
         lambda: Predictive(model, num_samples=3, return_sites="y"),
         TypeError,
         ("return_sites", "['y']"),
+    ),
+    "names that are none": (
+        lambda: Predictive(model, num_samples=3, return_sites=3),
+        TypeError,
+        ("return_sites", "3"),
+    ),
+    "a number and a guide": (
+        lambda: Predictive(model, np.ones((), np.float32), guide=guide_of_slope),
+        TypeError,
+        ("posterior_samples", "ndarray"),
+    ),
+    "no number of dims": (
+        lambda: log_likelihood(model, {"slope": ONES}, X, X, batch_ndims=None),
+        TypeError,
+        ("log_likelihood", "batch_ndims", "None"),
     ),
     "contradicting settings": (
         lambda: Predictive(

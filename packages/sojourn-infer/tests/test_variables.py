@@ -46,6 +46,18 @@ def test_data_are_the_observed_values_without_factors():
     assert describe_model(lambda: factor("f", 1.0), (), {}).log_likelihood is None
 
 
+def test_keywords_of_a_model_may_be_those_of_log_likelihood():
+    def batched(y, batch_size, parallel):
+        mean = sample("mean", dist.Normal(0.0, 1.0))
+        sample("y", dist.Normal(mean, batch_size), obs=y)
+
+    known = describe_model(batched, (Y[0],), {"batch_size": 2, "parallel": "yes"})
+    draws = np.zeros((1, 2), np.float32)
+    values = known.log_likelihood({"mean": draws})["y"]
+    expected = -0.5 * (Y[0] / 2) ** 2 - np.log(2) - 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(values, np.broadcast_to(expected, (1, 2, 3)), rtol=1e-5)
+
+
 def test_log_likelihoods_are_grouped_as_the_draws_are():
     def small(y):
         mean = sample("mean", dist.Normal(0.0, 1.0))

@@ -74,8 +74,11 @@ def draw_batch(
             f"{who}: {what} must be a dict from site names to arrays of draws, as "
             f"mcmc.get_samples() gives it, got {type(posterior_samples).__name__}"
         )
-    for name, number in (("batch_ndims", batch_ndims), ("num_samples", num_samples)):
-        if number is not None and not isinstance(number, (int, np.integer)):
+    numbers = {"batch_ndims": batch_ndims}
+    if num_samples is not None:
+        numbers["num_samples"] = num_samples
+    for name, number in numbers.items():
+        if not isinstance(number, (int, np.integer)):
             raise TypeError(f"{who}: {name} must be an integer, got {number!r}")
     if batch_ndims < 0:
         raise ValueError(f"{who}: batch_ndims cannot be negative, got {batch_ndims}")
@@ -83,10 +86,7 @@ def draw_batch(
         raise ValueError(f"{who}: num_samples must be positive, got {num_samples}")
     if not posterior_samples:
         if num_samples is None:
-            raise ValueError(
-                f"{who}: nothing tells the number of draws; give posterior_samples, or "
-                "num_samples to draw all sites from the prior"
-            )
+            raise ValueError(f"{who}: {what} is empty, and nothing else tells the number of draws")
         return DrawBatch({}, (1,) * (batch_ndims - 1) + (int(num_samples),))
     batch_shape = _common_shape(who, what, posterior_samples, batch_ndims)
     count = math.prod(batch_shape)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_distributions import biject_to
+from sojourn_infer.sites import site_shape
 from sojourn_primitives import Message
 
 InitStrategy = Callable[[Message], Any]
@@ -33,7 +34,7 @@ def init_to_uniform(site: Message | None = None, radius: float = 2) -> Any:
     transform = biject_to(site["fn"].support)
     unconstrained = jax.random.uniform(
         site["kwargs"]["rng_key"],
-        transform.inverse_shape(_shape(site)),
+        transform.inverse_shape(site_shape(site)),
         minval=-radius,
         maxval=radius,
     )
@@ -92,7 +93,7 @@ def init_to_mean(site: Message | None = None) -> Any:
         mean = fn.mean() if callable(fn.mean) else fn.mean
     except NotImplementedError:
         return init_to_median(site)
-    mean = jnp.broadcast_to(mean, _shape(site))
+    mean = jnp.broadcast_to(mean, site_shape(site))
     # Events are kept whole: an element of a simplex has no value without the others.
     event = tuple(range(-len(fn.event_shape), 0))
     finite = jnp.all(jnp.isfinite(mean), axis=event, keepdims=True)
@@ -145,7 +146,7 @@ def init_to_value(site: Message | None = None, values: Mapping[str, Any] | None 
     name = site["name"]
     if name is None or name not in values:
         return init_to_uniform(site)
-    shape = _shape(site)
+    shape = site_shape(site)
     if np.shape(values[name]) != shape:
         raise ValueError(
             f"init_to_value: the value for site {name!r} has shape {np.shape(values[name])}, but "
@@ -164,8 +165,3 @@ def _check_support(site: Message, value: Any) -> None:
         validate(value)
     except ValueError as error:
         raise ValueError(f"init_to_value: the value for site {site['name']!r}: {error}") from None
-
-
-def _shape(site: Message) -> tuple[int, ...]:
-    fn = site["fn"]
-    return tuple(site["kwargs"]["sample_shape"]) + fn.batch_shape + fn.event_shape

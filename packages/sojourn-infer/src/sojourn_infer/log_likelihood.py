@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from sojourn_infer.draw_batch import draw_batch
-from sojourn_infer.per_draw import PerDraw, Settings
-from sojourn_infer.sites import Model, observed_sites, only_latent
+from sojourn_infer.per_draw import PerDraw, Settings, at_one_draw
+from sojourn_infer.sites import Model, latent_sites, observed_sites, only_latent, site_shape
 from sojourn_primitives import Message, handlers
 
 
@@ -69,6 +70,18 @@ def log_likelihood(
     (100, 3)
     """
     settings = Settings(parallel, batch_size)
+    return log_likelihood_of(model, posterior_samples, args, kwargs, batch_ndims, settings)
+
+
+def log_likelihood_of(
+    model: Model,
+    posterior_samples: Mapping[str, Any],
+    args: tuple,
+    kwargs: dict,
+    batch_ndims: int,
+    settings: Settings,
+) -> dict[str, jax.Array]:
+    """Do as `log_likelihood`, for a model whose keywords may be those of that function too."""
     settings.check("log_likelihood")
     batch = draw_batch("log_likelihood", posterior_samples, batch_ndims)
 
@@ -76,19 +89,35 @@ def log_likelihood(
         values: dict[str, Any], key: None, args: tuple, kwargs: dict
     ) -> dict[str, jax.Array]:
         def value(site: Message) -> Any:
-            if site["name"] not in values:
+            name = site["name"]
+            if name not in values:
                 raise ValueError(
-                    f"log_likelihood: latent site {site['name']!r} has no draws in "
-                    f"posterior_samples, which holds {list(values)}"
+                    f"log_likelihood: latent site {name!r} has no draws in posterior_samples, "
+                    f"which holds {list(values)}. Call it with the data if it is to be observed; "
+                    "Predictive draws it otherwise, with infer_discrete=True if it was summed out"
                 )
-            return values[site["name"]]
+            return values[name]
 
         valued = handlers.substitute(model, substitute_fn=only_latent(value))
         # A plate that subsamples needs a key; it takes the same one for every draw.
         seeded = handlers.seed(valued, rng_seed=0)
-        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+        with at_one_draw("computing the log likelihood of the model", model, values):
+            trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+        for site in latent_sites(trace).values():
+            _check_shape(site)
         return {
             name: site["fn"].log_prob(site["value"]) for name, site in observed_sites(trace).items()
         }
 
     return PerDraw(of_draw, settings)(batch, None, args, kwargs)
+
+
+def _check_shape(site: Message) -> None:
+    """Refuse a value that a site took by broadcasting: it comes from another model or plate."""
+    shape = jnp.shape(site["value"])
+    if shape != site_shape(site):
+        raise ValueError(
+            f"log_likelihood: a posterior draw of site {site['name']!r} has shape {shape}, but the "
+            f"site has shape {site_shape(site)}. See whether batch_ndims is right, and whether the "
+            "model is called as it was for the draws"
+        )

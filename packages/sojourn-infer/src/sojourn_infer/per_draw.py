@@ -7,7 +7,8 @@ its draws count, and what it returns moves to host memory before the next block 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -84,6 +85,22 @@ class _Block(NamedTuple):
 
     size: int
     program: Callable[..., Any]
+
+
+@contextmanager
+def at_one_draw(
+    doing: str, function: Callable[..., Any], values: Mapping[str, Any]
+) -> Iterator[None]:
+    """Add to an error of a model what it was asked for."""
+    try:
+        yield
+    except Exception as error:
+        name = getattr(function, "__name__", repr(function))
+        shapes = {site: jnp.shape(value) for site, value in values.items()}
+        error.add_note(
+            f"This happened while {doing} {name} at one draw of sites of the shapes {shapes}."
+        )
+        raise
 
 
 class PerDraw:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,8 +13,8 @@ import numpy as np
 from sojourn_infer.draw_batch import DrawBatch, draw_batch
 from sojourn_infer.enumeration import config_enumerate, discrete_values
 from sojourn_infer.param_sets import check_not_batched, checked_params, count_sets, take_set
-from sojourn_infer.per_draw import PerDraw, Settings
-from sojourn_infer.sites import Model, SiteValue, is_latent
+from sojourn_infer.per_draw import PerDraw, Settings, at_one_draw
+from sojourn_infer.sites import Model, SiteValue, is_latent, site_shape
 from sojourn_primitives import Message, Trace, handlers
 
 
@@ -131,7 +130,14 @@ class Predictive:
         self.guide = guide
         self.params = checked_params("Predictive", params)
         self.posterior_samples = posterior_samples
-        guided_only = guide is not None and not posterior_samples
+        given: Any = posterior_samples  # what is no dict is refused below
+        no_draws = given is None or (isinstance(given, Mapping) and not given)
+        if no_draws and num_samples is None:
+            raise ValueError(
+                "Predictive: nothing tells the number of draws; give posterior_samples, or "
+                "num_samples to draw all sites from the prior or the guide"
+            )
+        guided_only = guide is not None and no_draws
         if batch_ndims is None:
             batch_ndims = 0 if guided_only else 1
         self.batch_ndims = batch_ndims
@@ -198,7 +204,7 @@ class Predictive:
         if self.infer_discrete:
             model = _with_discrete_values(self.model, key, known)
         valued = handlers.substitute(handlers.seed(model, rng_seed=key), substitute_fn=known)
-        with _saying_where("model", self.model, values):
+        with at_one_draw("predicting with the model", self.model, values):
             trace = handlers.trace(valued).get_trace(*args, **kwargs)
         self._judge(trace, guide_trace)
         _check_shapes(trace, values, guided)
@@ -218,7 +224,7 @@ class Predictive:
         guide = handlers.substitute(self.guide, substitute_fn=self._known(values, params))
         # A counter that no site of the model has, so that the model's keys stay its own.
         seeded = handlers.seed(guide, rng_seed=jax.random.fold_in(key, 0xFFFFFFFF))
-        with _saying_where("guide", self.guide, values):
+        with at_one_draw("predicting with the guide", self.guide, values):
             return handlers.trace(seeded).get_trace(*args, **kwargs)
 
     def _known(self, values: Mapping[str, Any], params: Mapping[str, Any]) -> SiteValue:
@@ -286,29 +292,13 @@ def _with_discrete_values(model: Model, key: jax.Array, value: SiteValue) -> Mod
     return run
 
 
-@contextmanager
-def _saying_where(what: str, function: Model, values: Mapping[str, Any]) -> Iterator[None]:
-    """Add to an error of the model or the guide what was asked of it."""
-    try:
-        yield
-    except Exception as error:
-        name = getattr(function, "__name__", repr(function))
-        shapes = {name: jnp.shape(value) for name, value in values.items()}
-        error.add_note(
-            f"This happened while predicting with the {what} {name} at one draw of sites of the "
-            f"shapes {shapes}."
-        )
-        raise
-
-
 def _check_shapes(trace: Trace, values: Mapping[str, Any], guided: Container[str]) -> None:
     """Refuse values that a site took by broadcasting: they come from another model or plate."""
     for name in values.keys() & trace.keys():
         site = trace[name]
         if site["type"] != "sample":
             continue
-        fn: Any = site["fn"]
-        shape = (*site["kwargs"]["sample_shape"], *fn.batch_shape, *fn.event_shape)
+        shape = site_shape(site)
         if jnp.shape(site["value"]) == shape:
             continue
         if name in guided:
@@ -325,7 +315,7 @@ def _check_shapes(trace: Trace, values: Mapping[str, Any], guided: Container[str
         )
 
 
-def _checked_names(return_sites: Sequence[str] | None) -> Sequence[str] | None:
+def _checked_names(return_sites: Any) -> Sequence[str] | None:
     if isinstance(return_sites, str) and return_sites != "":
         raise TypeError(
             f"Predictive: return_sites is a list of site names, got {return_sites!r}: write "
@@ -334,7 +324,10 @@ def _checked_names(return_sites: Sequence[str] | None) -> Sequence[str] | None:
     if return_sites is None or return_sites == "":
         return return_sites
     # NumPyro's way to ask for nothing, a list of the empty name, stays possible.
-    return [name for name in return_sites if name != ""]
+    names: Any = list(return_sites) if isinstance(return_sites, Iterable) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"Predictive: return_sites is a list of site names, got {return_sites!r}")
+    return [name for name in names if name != ""]
 
 
 def _conditions(condition: bool | None, exclude: bool | None) -> bool:

@@ -43,6 +43,23 @@ def observed_sites(trace: Trace) -> dict[str, Message]:
     }
 
 
+def site_shape(site: Message) -> tuple[int, ...]:
+    """Shape of the values of a sample site, as its distribution says it.
+
+    Examples
+    --------
+    >>> import sojourn_distributions as dist
+    >>> from sojourn_primitives import handlers, plate, sample
+    >>> def model():
+    ...     with plate("N", 3):
+    ...         sample("x", dist.Normal(0.0, 1.0))
+    >>> site_shape(handlers.trace(handlers.seed(model, 0)).get_trace()["x"])
+    (3,)
+    """
+    fn: Any = site["fn"]
+    return (*site["kwargs"]["sample_shape"], *fn.batch_shape, *fn.event_shape)
+
+
 def abstract_trace(
     model: Model,
     args: tuple,

@@ -9,7 +9,8 @@ import numpy as np
 
 from sojourn_hmc.variables import Variables
 from sojourn_infer.initialization import init_to_sample
-from sojourn_infer.log_likelihood import log_likelihood
+from sojourn_infer.log_likelihood import log_likelihood_of
+from sojourn_infer.per_draw import Settings
 from sojourn_infer.sites import Model, abstract_trace, observed_sites
 from sojourn_primitives import Message, Trace
 
@@ -57,9 +58,8 @@ def describe_model(model: Model, args: tuple, kwargs: dict) -> Variables:
     abstract_trace(model, args, kwargs, init_to_sample, look)
 
     def of_samples(samples: Mapping[str, Any]) -> Mapping[str, Any]:
-        terms = log_likelihood(
-            model, samples, *args, batch_ndims=2, batch_size=DRAWS_AT_ONCE, **kwargs
-        )
+        settings = Settings(batch_size=DRAWS_AT_ONCE)
+        terms = log_likelihood_of(model, samples, args, kwargs, 2, settings)
         return {name: terms[name] for name in observed}
 
     return Variables(dims, observed, of_samples if observed else None)
