@@ -126,6 +126,8 @@ def test_what_is_not_latent_is_handed_back():
     [
         ({**VALUES, "unheard": 1.0}, ("'unheard'", "no sites", "'low'")),
         ({**VALUES, "x": np.array([2.6, 1.0])}, ("'x'", "value[1] = 1.0")),
+        ({**VALUES, "low": np.ones(3)}, ("'low'", "(3,)", "()", "batch_ndims")),
+        ({**VALUES, "x": 2.6}, ("'x'", "()", "(2,)")),
     ],
 )
 def test_values_that_cannot_be_moved(values, words):
@@ -140,6 +142,17 @@ def test_a_batch_with_a_value_outside():
     many["x"] = np.array([[2.6, 7.0], [2.6, 1.0]], np.float32)
     with pytest.raises(ValueError, match=r"'x'.*index \(1, 1\)"):
         unconstrain_fn(model, (1.0,), {}, many, batch_ndims=1)
+
+
+@pytest.mark.parametrize("move", [constrain_fn, unconstrain_fn])
+def test_lists_serve_and_arrays_alone_do_not(move):
+    def pair():
+        sample("x", dist.Normal(np.zeros(2), 1.0))
+
+    assert move(pair, (), {}, {"x": [0.5, 1.0]})["x"].tolist() == [0.5, 1.0]
+    assert move(pair, (), {}, {"x": [[0.5, 1.0]]}, batch_ndims=1)["x"].shape == (1, 2)
+    with pytest.raises(TypeError, match=rf"{move.__name__}: params must be a dict.*ndarray"):
+        move(pair, (), {}, np.ones(2))
 
 
 @pytest.mark.parametrize("move", [constrain_fn, unconstrain_fn])

@@ -7,7 +7,7 @@ import pytest
 
 import sojourn_distributions as dist
 from sojourn_distributions import biject_to, constraints
-from sojourn_infer import ModelTarget, log_density
+from sojourn_infer import ModelTarget, log_density, potential_energy
 from sojourn_primitives import deterministic, handlers, plate, sample
 
 
@@ -144,3 +144,30 @@ def test_observed_sites_are_not_moved():
     np.testing.assert_allclose(
         conditioned.potential({}), setup.potential({"scale": jnp.log(2.0)}) + jnp.log(2.0)
     )
+
+
+@pytest.mark.parametrize("enum", [False, True])
+def test_positions_of_another_shape(enum):
+    def model():
+        scale = sample("scale", dist.HalfNormal(1.0))
+        sample("shares", dist.Dirichlet(np.ones(3)))
+        sample("y", dist.Normal(0.0, scale), obs=1.0)
+
+    for position, words in (
+        ({"scale": jnp.zeros(2), "shares": jnp.zeros(2)}, r"'scale' has shape \(2,\), .*\(\)"),
+        ({"scale": 0.0, "shares": jnp.zeros((4, 2))}, r"'shares' has shape \(4, 2\), .*\(2,\)"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            potential_energy(model, (), {}, position, enum=enum)
+
+
+def test_positions_beside_sites_that_are_summed_out():
+    """A law with all values of a discrete site at once is wider than a single value."""
+
+    def model():
+        label = sample("label", dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+        sample("x", dist.Normal(3.0 * label, 1.0))
+
+    density = 0.7 * np.exp(-0.5) + 0.3 * np.exp(-2.0)
+    expected = -np.log(density / np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(potential_energy(model, (), {}, {"x": 1.0}), expected, rtol=1e-5)

@@ -7,8 +7,12 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from sojourn_infer.sites import Model
+from sojourn_distributions import biject_to
+from sojourn_infer.enumeration.config import config_enumerate
+from sojourn_infer.enumeration.site_factors import needs_sum
+from sojourn_infer.sites import Model, moved_sites, site_shape
 from sojourn_infer.spaces import transform_fn
 from sojourn_infer.target import ModelTarget
 from sojourn_infer.unconstrain import (
@@ -16,6 +20,7 @@ from sojourn_infer.unconstrain import (
     reported_values,
     unconstrained_log_density,
 )
+from sojourn_primitives import Message
 
 
 def potential_energy(
@@ -39,6 +44,11 @@ def potential_energy(
     Array
         A scalar.
 
+    Raises
+    ------
+    ValueError
+        A latent site has no value, or a value has the wrong shape.
+
     Examples
     --------
     >>> import sojourn_distributions as dist
@@ -49,10 +59,24 @@ def potential_energy(
     >>> float(potential_energy(model, (), {}, {"scale": 0.0}))  # at scale 1, where log(1) is 0
     1.0
     """
-    if enum:
-        return ModelTarget(model).setup(model_args, model_kwargs).potential(params)
+    model = config_enumerate(model) if enum else model
     trace = constrained_trace(model, model_args, model_kwargs, params)
+    # Where discrete sites have all their values at once, shapes tell nothing of single ones.
+    if not needs_sum(trace):
+        for name, site in moved_sites(trace).items():
+            _check_shape(name, site, params[name])
     return -unconstrained_log_density(trace, params)
+
+
+def _check_shape(name: str, site: Message, value: Any) -> None:
+    """Refuse a value that a site took by broadcasting."""
+    if jnp.shape(site["value"]) != (shape := site_shape(site)):
+        raise ValueError(
+            f"potential_energy: the unconstrained value of site {name!r} has shape "
+            f"{jnp.shape(value)}, but it must have shape "
+            f"{biject_to(site['fn'].support).inverse_shape(shape)}; jax.vmap over the potential "
+            "energy takes a batch of values"
+        )
 
 
 def get_potential_fn(

@@ -12,7 +12,14 @@ import numpy as np
 from sojourn_distributions import biject_to
 from sojourn_infer.draw_batch import draw_batch
 from sojourn_infer.per_draw import OfOneDraw, PerDraw, Settings
-from sojourn_infer.sites import Model, abstract_trace, is_latent, latent_sites, only_latent
+from sojourn_infer.sites import (
+    Model,
+    abstract_trace,
+    is_latent,
+    latent_sites,
+    only_latent,
+    site_shape,
+)
 from sojourn_infer.target import ModelTarget
 from sojourn_primitives import Message, Trace, handlers
 
@@ -64,6 +71,8 @@ def constrain_fn(
     ------
     ValueError
         A latent site has no value, a name is no latent site, or a value has the wrong shape.
+    TypeError
+        ``params`` is no dict.
 
     Examples
     --------
@@ -76,6 +85,7 @@ def constrain_fn(
     >>> constrain_fn(model, (), {}, {"x": np.zeros(3)}, batch_ndims=1)["x"].tolist()
     [3.0, 3.0, 3.0]
     """
+    params = _arrays("constrain_fn", params)
     target = ModelTarget(model)
     one = {name: _one_of(name, value, batch_ndims) for name, value in params.items()}
     target.check(model_args, model_kwargs, one)
@@ -103,6 +113,18 @@ def _of_each(
         return function(dict(params), None, args, kwargs)
     batch = draw_batch(who, params, batch_ndims, what="params")
     return PerDraw(function, Settings(parallel=True))(batch, None, args, kwargs)
+
+
+def _arrays(who: str, params: Any) -> dict[str, Any]:
+    """Make arrays of lists; refuse what is no dict."""
+    if not isinstance(params, Mapping):
+        raise TypeError(
+            f"{who}: params must be a dict from site names to values, got {type(params).__name__}"
+        )
+    return {
+        name: np.asarray(value) if isinstance(value, (list, tuple)) else value
+        for name, value in params.items()
+    }
 
 
 def _one_of(name: str, value: Any, batch_ndims: int) -> Any:
@@ -142,7 +164,8 @@ def unconstrain_fn(
     Raises
     ------
     ValueError
-        A name is no site of the model, or a value lies outside of its site's support.
+        A name is no site of the model, or a value has the wrong shape or lies outside of its
+        site's support.
 
     Examples
     --------
@@ -154,6 +177,7 @@ def unconstrain_fn(
     >>> float(unconstrain_fn(model, (), {}, {"x": 3.0})["x"])
     0.0
     """
+    params = _arrays("unconstrain_fn", params)
     one = {name: _one_of(name, value, batch_ndims) for name, value in params.items()}
     _check_names(model, model_args, model_kwargs, one)
 
@@ -183,8 +207,16 @@ def _value_from(params: Mapping[str, Any]) -> Callable[[Message], Any]:
 def _check_names(model: Model, args: tuple, kwargs: dict, params: Mapping[str, Any]) -> None:
     def stand_in(site: Message) -> Any:
         one = params.get(str(site["name"]))
+        if one is None:
+            return None
+        if one.shape != site_shape(site):
+            raise ValueError(
+                f"unconstrain_fn: the value of site {site['name']!r} has shape {one.shape}, but "
+                f"the site has shape {site_shape(site)}; batch_ndims says how many leading dims "
+                "count values"
+            )
         # Traced, not the zeros themselves: these may be no valid parameters of later sites.
-        return None if one is None else jnp.zeros(one.shape, one.dtype)
+        return jnp.zeros(one.shape, one.dtype)
 
     def judge(trace: Trace) -> None:
         unknown = sorted(name for name in params if name not in trace)
