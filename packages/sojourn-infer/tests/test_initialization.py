@@ -10,12 +10,15 @@ from sojourn_distributions import constraints
 from sojourn_infer import (
     NUTS,
     ModelTarget,
+    find_valid_initial_params,
     init_to_feasible,
     init_to_mean,
     init_to_median,
     init_to_sample,
     init_to_uniform,
     init_to_value,
+    initialize_model,
+    pathfinder,
 )
 from sojourn_primitives import plate, sample
 
@@ -177,10 +180,39 @@ def test_a_flat_site_starts_uniformly_where_there_is_no_prior_to_draw_from():
         assert np.all(np.diff(first_values(strategy, of=flat)["x"]) > 0)
 
 
-def test_the_kernel_starts_where_the_strategy_says():
-    def scales():
-        sample("x", dist.HalfNormal(np.ones(3)))
+def scales():
+    sample("x", dist.HalfNormal(np.ones(3)))
 
+
+def test_the_kernel_starts_where_the_strategy_says():
     kernel = NUTS(scales, init_strategy=init_to_value(values={"x": np.array([1.0, 2.0, 4.0])}))
     state = jax.jit(lambda key: kernel.init(key, 10, None, (), {}))(jax.random.key(0))
     np.testing.assert_allclose(state.z["x"], np.log([1.0, 2.0, 4.0]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: init_to_uniform(radius=-1), ("radius", "-1")),
+        (lambda: init_to_uniform(radius=float("nan")), ("radius", "nan")),
+        (lambda: init_to_median(num_samples=0), ("num_samples", "0")),
+        (lambda: NUTS(scales, init_strategy="uniform"), ("init_strategy", "'uniform'")),
+    ],
+)
+def test_strategies_that_are_none(make, words):
+    with pytest.raises((TypeError, ValueError)) as raised:
+        make()
+    for word in words:
+        assert word in str(raised.value)
+
+
+@pytest.mark.parametrize("key", [0, "key", np.zeros(2), np.uint32(3)], ids=repr)
+@pytest.mark.parametrize("use", [initialize_model, find_valid_initial_params, pathfinder])
+def test_what_is_no_key(use, key):
+    with pytest.raises(TypeError, match=rf"{use.__name__}: rng_key is .*jax.random.key\(0\), got"):
+        use(key, scales)
+
+
+def test_one_key_for_paths():
+    with pytest.raises(TypeError, match=r"one random key.*\(3,\) of key<fry>"):
+        pathfinder(jax.random.split(jax.random.key(0), 3), scales)

@@ -29,6 +29,8 @@ def init_to_uniform(site: Message | None = None, radius: float = 2) -> Any:
     >>> from sojourn_infer import NUTS, init_to_uniform
     >>> kernel = NUTS(lambda: None, init_strategy=init_to_uniform(radius=0.5))
     """
+    if not radius >= 0:
+        raise ValueError(f"init_to_uniform: radius must be 0 or more, got {radius}")
     if site is None:
         return partial(init_to_uniform, radius=radius)
     transform = biject_to(site["fn"].support)
@@ -70,6 +72,8 @@ def init_to_sample(site: Message | None = None) -> Any:
 
 def init_to_median(site: Message | None = None, num_samples: int = 15) -> Any:
     """Start from the elementwise median of draws from the prior; where improper, uniformly."""
+    if num_samples < 1:
+        raise ValueError(f"init_to_median: num_samples must be positive, got {num_samples}")
     if site is None:
         return partial(init_to_median, num_samples=num_samples)
     draws = _prior_draws(site, num_samples)

@@ -12,6 +12,7 @@ from sojourn_hmc.arguments import Arguments, with_data
 from sojourn_hmc.bad_start import describe_bad_start
 from sojourn_hmc.start import MAX_ATTEMPTS
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
+from sojourn_infer.keys import check_key
 from sojourn_infer.sites import Model
 from sojourn_infer.start_search import Found, ParamInfo, Search
 from sojourn_infer.target import ModelTarget
@@ -105,6 +106,7 @@ def initialize_model(
     >>> float(param_info.z["scale"]), float(postprocess_fn(param_info.z)["scale"])
     (0.0, 1.0)
     """
+    check_key("initialize_model: rng_key", rng_key, batch=True)
     kwargs = model_kwargs or {}
     target = ModelTarget(model, init_strategy)
     target.check(model_args, kwargs, None)
@@ -163,6 +165,7 @@ def find_valid_initial_params(
         ``(z, potential_energy, z_grad)``, and whether they are finite, both with the batch shape of
         ``rng_key``. What is not finite is the last of 100 attempts.
     """
+    check_key("find_valid_initial_params: rng_key", rng_key, batch=True)
     kwargs = model_kwargs or {}
     target = ModelTarget(model, init_strategy)
     target.check(model_args, kwargs, prototype_params)

@@ -10,6 +10,7 @@ import sojourn_hmc
 from sojourn_hmc import Pathfinder, Target
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.kernels import choose_target
+from sojourn_infer.keys import check_key
 from sojourn_infer.sites import Model
 
 
@@ -59,6 +60,7 @@ def pathfinder(
     >>> mcmc = MCMC(kernel, num_warmup=100, num_samples=100, num_chains=2, progress_bar=False)
     >>> mcmc.run(jax.random.key(1), y, init_params=found.init_params)
     """
+    check_key("pathfinder: rng_key", rng_key)
     target = choose_target(model, init_strategy)
     if target is None:
         raise TypeError("pathfinder needs a model function or a target, got None")

@@ -12,6 +12,7 @@ import numpy as np
 
 from sojourn_infer.draw_batch import DrawBatch, draw_batch
 from sojourn_infer.enumeration import config_enumerate, discrete_values
+from sojourn_infer.keys import check_key
 from sojourn_infer.param_sets import check_not_batched, checked_params, count_sets, take_set
 from sojourn_infer.per_draw import PerDraw, Settings, at_one_draw
 from sojourn_infer.sites import Model, SiteValue, is_latent, site_shape
@@ -176,7 +177,7 @@ class Predictive:
             A posterior sample does not fit its site, or a name of ``return_sites`` is no site; said
             before anything compiles, with the name of the site.
         """
-        _check_key(rng_key)
+        check_key("Predictive: the first argument", rng_key)
         values, batch_shape = self.draws
         sets, set_index = None, None
         if self._num_sets is not None:
@@ -339,15 +340,3 @@ def _conditions(condition: bool | None, exclude: bool | None) -> bool:
     if condition is None and exclude is not None:
         condition = not exclude
     return bool(condition)
-
-
-def _check_key(rng_key: Any) -> None:
-    dtype = getattr(rng_key, "dtype", None)
-    typed = dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
-    dims = 0 if typed else 1
-    if dtype is None or not (typed or dtype == jnp.uint32) or rng_key.ndim != dims:
-        what = repr(rng_key) if dtype is None else f"an array {rng_key.shape} of {dtype}"
-        raise TypeError(
-            f"Predictive: the first argument is one random key, such as jax.random.key(0), got "
-            f"{what}"
-        )

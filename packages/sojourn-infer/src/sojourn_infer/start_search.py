@@ -21,6 +21,7 @@ from sojourn_hmc.differentiate import Gradient, value_and_gradient
 from sojourn_hmc.start import MAX_ATTEMPTS, StartPoint, find_start, flattening, is_finite
 from sojourn_infer.compile_once import compile_once
 from sojourn_infer.initialization import uniform_radius
+from sojourn_infer.keys import key_batch_shape
 from sojourn_infer.recorded import Recorded
 from sojourn_infer.sites import Model, only_moved
 from sojourn_infer.target import ModelTarget
@@ -206,12 +207,6 @@ def _where_not_valid(old: Found, new: Found) -> Found:
 
     info, now_valid = jax.tree.map(either, old[:2], new[:2])
     return Found(info, now_valid, old.trace if valid.flat[0] else new.trace)
-
-
-def key_batch_shape(keys: jax.Array) -> tuple[int, ...]:
-    """Shape of a batch of keys, typed or legacy; ``()`` for a single one."""
-    typed = jax.dtypes.issubdtype(keys.dtype, jax.dtypes.prng_key)
-    return keys.shape if typed else keys.shape[:-1]
 
 
 def _trace(

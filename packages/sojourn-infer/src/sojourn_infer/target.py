@@ -66,6 +66,11 @@ class ModelTarget:
     """
 
     def __init__(self, model: Model, init_strategy: InitStrategy = init_to_uniform):
+        if not callable(init_strategy):
+            raise TypeError(
+                "init_strategy must be a function of a site, such as init_to_uniform, got "
+                f"{init_strategy!r}"
+            )
         self.model = model
         self.init_strategy = init_strategy
 
