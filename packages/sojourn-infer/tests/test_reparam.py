@@ -273,10 +273,14 @@ def test_data_have_no_other_coordinates(reparam):
 
 
 def test_settings_are_checked():
-    for centered in (-0.1, 1.5, np.array([0.5, 2.0])):
+    for centered in (-0.1, 1.5, np.array([0.5, 2.0]), jnp.array(2.0), [0.5, 2.0], float("nan")):
         with pytest.raises(ValueError, match="between 0 and 1"):
             LocScaleReparam(centered)
-    with pytest.raises(TypeError, match="must be a Transform"):
-        ExplicitReparam(jnp.exp)
+    for settings in ({"centered": "0"}, {"shape_params": "df"}):
+        with pytest.raises(TypeError, match=r"LocScaleReparam: .*number.*list of names"):
+            LocScaleReparam(**settings)
+    for reparam in (ExplicitReparam, UnitJacobianReparam):
+        with pytest.raises(TypeError, match="must be a Transform"):
+            reparam(jnp.exp)
     with pytest.raises(TypeError):
         Reparam()

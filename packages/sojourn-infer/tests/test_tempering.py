@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import sojourn_distributions as dist
+from sojourn_distributions.transforms import ExpTransform
 from sojourn_infer import ModelTarget, TemperedDistribution, log_density, temper
-from sojourn_primitives import plate, sample
+from sojourn_infer.reparam import ExplicitReparam
+from sojourn_primitives import handlers, plate, sample
 
 
 def model(x, y):
@@ -69,6 +71,7 @@ def test_a_tempered_distribution_is_a_distribution():
     "arguments, error, match",
     [
         ({"num_shards": 0}, ValueError, "num_shards must be a positive integer, got 0"),
+        ({"num_shards": 2.5}, TypeError, "positive integer, got 2.5"),
         ({"num_shards": 2, "space": "real"}, ValueError, "'constrained' or 'unconstrained'"),
         ({"num_shards": 2, "local": "effect"}, TypeError, r"write \('effect',\)"),
     ],
@@ -76,3 +79,28 @@ def test_a_tempered_distribution_is_a_distribution():
 def test_bad_arguments(arguments, error, match):
     with pytest.raises(error, match=match):
         temper(model, **arguments)
+
+
+def test_local_names_are_those_of_the_model():
+    """A prior that is tempered by mistake would be that of another posterior."""
+    values = {"scale": 0.7, "center": np.array([0.5, 1.5]), "effect": EFFECT}
+    shard = temper(model, num_shards=3, local=("effect", "row"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"\['row'\].*'rows'"):
+            log_density(shard, (X, Y), {}, values)
+    moved = handlers.reparam(model, config={"effect": ExplicitReparam(ExpTransform().inv)})
+    shard = temper(moved, num_shards=3, local=("effect",))
+    with pytest.raises(ValueError, match=r"\['effect'\].*'effect_base'.*other coordinates"):
+        handlers.seed(shard, 0)(X, Y)
+    with temper(num_shards=3, local=("rows",)) as block, handlers.seed(rng_seed=0):
+        model(X, Y)
+    with pytest.raises(ValueError, match=r"\['rows'\]"), block:
+        pass
+
+
+def test_an_error_of_the_model_is_not_hidden():
+    def broken():
+        raise KeyError("own")
+
+    with pytest.raises(KeyError, match="own"):
+        temper(broken, num_shards=3, local=("effect",))()

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import sojourn_distributions as dist
 from sojourn_hmc.variables import describe
@@ -69,3 +70,12 @@ def test_log_likelihoods_are_grouped_as_the_draws_are():
     (values,) = known.log_likelihood({"mean": draws}).values()
     expected = -0.5 * ((Y[0] - draws[..., None]) / 2) ** 2 - np.log(2) - 0.5 * np.log(2 * np.pi)
     np.testing.assert_allclose(values, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("names", [["a", "b"], "a"])
+def test_names_that_do_not_fit_an_event(names):
+    def vector():
+        sample("x", dist.Normal(jnp.zeros(3), 1.0).to_event(1), infer={"event_dims": names})
+
+    with pytest.raises(ValueError, match=r"site 'x': infer\['event_dims'\].*which has 1"):
+        describe_model(vector, (), {})

@@ -8,10 +8,12 @@ prior.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
+import numpy as np
 
 from sojourn_distributions import Distribution
 from sojourn_infer.sites import is_latent
@@ -88,7 +90,11 @@ class temper(Messenger):
     Raises
     ------
     ValueError
-        If ``num_shards`` is not positive or ``space`` is unknown.
+        If ``num_shards`` is not positive or ``space`` is unknown; when the model is run, if a name
+        of ``local`` is no sample site or plate of it, so that a prior would be tempered that is
+        not to be.
+    TypeError
+        If ``num_shards`` is no integer or ``local`` is a single name.
 
     Examples
     --------
@@ -112,6 +118,8 @@ class temper(Messenger):
         space: str = "constrained",
     ):
         super().__init__(fn)
+        if not isinstance(num_shards, (int, np.integer)):
+            raise TypeError(f"temper: num_shards must be a positive integer, got {num_shards!r}")
         if num_shards < 1:
             raise ValueError(f"temper: num_shards must be a positive integer, got {num_shards!r}")
         if space not in ("constrained", "unconstrained"):
@@ -123,8 +131,28 @@ class temper(Messenger):
         self.power = 1 / num_shards
         self.local = frozenset(local)
         self.space = space
+        self._names: set[str] = set()  # of the model, in the run that is under way
+
+    def __enter__(self) -> Any:
+        self._names = set()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        unknown = sorted(self.local - self._names)
+        if error[0] is None and unknown:
+            raise ValueError(
+                f"temper: local names {unknown}, which are neither sample sites nor plates of the "
+                f"model; it has {sorted(self._names)}. A site with other coordinates "
+                "(handlers.reparam) has another name"
+            )
+
+    def _for_call(self) -> Self:
+        return copy.copy(self)
 
     def process_message(self, msg: Message) -> None:
+        if msg["type"] in ("sample", "plate"):
+            self._names.add(str(msg["name"]))
         if not is_latent(msg):
             return
         plates = {frame.name for frame in msg["cond_indep_stack"]}

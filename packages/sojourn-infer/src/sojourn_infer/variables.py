@@ -76,7 +76,13 @@ def axis_names(site: Message) -> tuple[str | None, ...]:
         # A deterministic site need not have the plate's axis.
         if axis >= 0 and shape[axis] == frame.size:
             names[axis] = frame.name
-    for axis, name in enumerate(site.get("infer", {}).get("event_dims", [])):
+    event_dims = site.get("infer", {}).get("event_dims", [])
+    if isinstance(event_dims, str) or len(event_dims) > event_ndim:
+        raise ValueError(
+            f"site {site['name']!r}: infer['event_dims'] is a list with a name for each dim of the "
+            f"event, which has {event_ndim}, got {event_dims!r}"
+        )
+    for axis, name in enumerate(event_dims):
         names[batch_ndim + axis] = name
     while names and names[-1] is None:
         names.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -47,7 +48,14 @@ class LocScaleReparam(Reparam):
     """
 
     def __init__(self, centered: Any = None, shape_params: Sequence[str] = ()):
-        if isinstance(centered, (bool, int, float, np.ndarray, np.generic)):
+        if isinstance(centered, str) or isinstance(shape_params, str):
+            raise TypeError(
+                "LocScaleReparam: centered is a number and shape_params a list of names, got "
+                f"centered={centered!r}, shape_params={shape_params!r}"
+            )
+        if isinstance(centered, (list, tuple)):
+            centered = np.asarray(centered)
+        if centered is not None and not isinstance(centered, jax.core.Tracer):
             between = np.logical_and(np.greater_equal(centered, 0), np.less_equal(centered, 1))
             if not np.all(between):
                 raise ValueError(

@@ -30,6 +30,10 @@ class UnitJacobianReparam(Reparam):
     """
 
     def __init__(self, transform: Any, suffix: str = "transformed"):
+        if not (callable(transform) and hasattr(transform, "log_abs_det_jacobian")):
+            raise TypeError(
+                f"{type(self).__name__}: transform must be a Transform, got {transform!r}"
+            )
         self.transform = transform
         self.suffix = suffix
 
