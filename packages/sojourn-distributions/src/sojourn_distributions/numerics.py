@@ -8,65 +8,146 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from sojourn_distributions.arrays import float_dtype, namespace
+from sojourn_distributions import known
+from sojourn_distributions.arrays import float_dtype, is_concrete, namespace
 from sojourn_distributions.special import log_ndtr, ndtri
 
-__all__ = ["log1mexp", "log1p_square", "log_positive", "log_power", "log_sum_exp", "ndtri_exp"]
+__all__ = [
+    "divide",
+    "log1mexp",
+    "log1p_square",
+    "log_complement",
+    "log_positive",
+    "log_power",
+    "log_sum_exp",
+    "ndtri_exp",
+]
 
 
-def log_positive(x: Any) -> Any:
-    """``log(x)`` where ``x > 0``; elsewhere 0, with gradient 0."""
+def log_positive(x: Any, otherwise: float = 0.0) -> Any:
+    """``log(x)`` where ``x > 0``; elsewhere a number, with gradient 0.
+
+    The number is 0, or a negative one that is also the least value of the result.
+    """
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         x = x.astype(float_dtype(x))
-    return _log_positive(x)
+    return _log_positive(x, otherwise)
 
 
 # The rule spares programs the intermediate value that replaces what is not positive: kept for the
 # gradient, it would be one more array and one more kernel.
-@jax.custom_jvp
-def _log_positive(x: Any) -> Any:
-    return jax.lax.log(_positive_or(x, 1.0))
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _log_positive(x: Any, otherwise: float) -> Any:
+    if otherwise == 0.0:
+        return jax.lax.log(_positive_or(x, 1.0))
+    # No selection after the logarithm, which would need x again wherever the result is used.
+    result = jax.lax.log(jax.lax.max(x, jax.lax.full_like(x, 0.0)))
+    return jax.lax.max(result, jax.lax.full_like(x, otherwise))
 
 
 @_log_positive.defjvp
-def _log_positive_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+def _log_positive_jvp(
+    otherwise: float, primals: tuple[Any], tangents: tuple[Any]
+) -> tuple[Any, Any]:
     ((x,), (dx,)) = primals, tangents
-    return jax.lax.log(_positive_or(x, 1.0)), jax.lax.div(dx, _positive_or(x, jnp.inf))
+    return _log_positive(x, otherwise), jax.lax.div(dx, _positive_or(x, jnp.inf))
+
+
+@jax.custom_jvp
+def log_complement(x: Any) -> Any:
+    """``log(1 - x)``; where ``x >= 1`` minus infinity, with gradient 0."""
+    return jnp.log1p(-jnp.minimum(x, 1))
+
+
+@log_complement.defjvp
+def _log_complement_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    ((x,), (dx,)) = primals, tangents
+    return log_complement(x), -dx / jnp.where(x < 1, 1 - x, jnp.inf)
 
 
 def _positive_or(x: Any, other: float) -> Any:
     return jax.lax.select(x > 0, x, jax.lax.full_like(x, other))
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def log_sum_exp(x: Any, axes: tuple[int, ...]) -> Any:
-    """Log of the sum of exponentials over axes; where all terms are -inf, -inf with gradient 0."""
-    top = jnp.max(x, axes, keepdims=True)
-    total = jnp.sum(jnp.exp(x - _finite(top)), axes)
-    return jnp.log(total) + jnp.squeeze(top, axes)
+_FEW = 8
+_SMALL = 2**13
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def log_sum_exp(x: Any, axes: tuple[int, ...], bounded: bool = False) -> Any:
+    """Log of the sum of exponentials over axes; where all terms are -inf, -inf with gradient 0.
+
+    With `bounded`, no term is plus infinity. The program is then one of maxima, sums and
+    exponentials alone, which some compilers make one kernel of.
+    """
+    shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
+    if len(axes) == 1 and x.shape[axes[0]] <= _FEW and x.size <= _SMALL:
+        return _log_sum_exp_of(
+            jax.lax.index_in_dim(x, k, axes[0], keepdims=False) for k in range(x.shape[axes[0]])
+        )
+    # Dims of size 1 go along: left in between, they keep the maximum and the sum apart.
+    axes = tuple(axis for axis, n in enumerate(x.shape) if axis in axes or n == 1)
+    if bounded:
+        lowest = jnp.finfo(x.dtype).min
+        top = jax.lax.reduce(x, np.asarray(lowest, x.dtype), jax.lax.max, axes)
+    else:
+        top = _finite(jnp.max(x, axes))
+    total = jnp.sum(jnp.exp(x - jax.lax.expand_dims(top, axes)), axes)
+    return jax.lax.reshape(jnp.log(total) + top, shape)
+
+
+def _log_sum_exp_of(terms: Iterable[Any]) -> Any:
+    """Write out few terms: one kernel with what surrounds it, instead of a maximum and a sum."""
+    terms = list(terms)
+    top = _finite(functools.reduce(jnp.maximum, terms))
+    return jnp.log(functools.reduce(jnp.add, [jnp.exp(term - top) for term in terms])) + top
 
 
 # The rule computes the exponentials anew from the result: nothing but it is kept for the gradient,
 # and where nothing is possible there is no 0 to divide by.
 @log_sum_exp.defjvp
 def _log_sum_exp_jvp(
-    axes: tuple[int, ...], primals: tuple[Any], tangents: tuple[Any]
+    axes: tuple[int, ...], bounded: bool, primals: tuple[Any], tangents: tuple[Any]
 ) -> tuple[Any, Any]:
     (x,), (dx,) = primals, tangents
-    result = log_sum_exp(x, axes)
-    shares = jnp.exp(x - jnp.expand_dims(_finite(result), axes))
+    result = log_sum_exp(x, axes, bounded)
+    shares = jnp.exp(x - jax.lax.expand_dims(_finite(result), axes))
     return result, jnp.sum(shares * dx, axes)
 
 
 def _finite(shift: Any) -> Any:
-    """Replace what is infinite, and cannot be subtracted from itself, by 0."""
-    return jax.lax.select(jax.lax.is_finite(shift), shift, jnp.zeros_like(shift))
+    """Replace what is infinite, and cannot be subtracted from itself, by the largest numbers."""
+    largest = jnp.finfo(shift.dtype).max
+    return jax.lax.clamp(-largest, shift, largest)
+
+
+def divide(x: Any, scale: Any) -> Any:
+    """``x / scale``, for a scale that serves many ``x``: divided is once, also for the gradient."""
+    if isinstance(scale, jax.core.Tracer):
+        return x * _reciprocal(scale)
+    is_float = isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)
+    return x if is_float and known.is_number(scale, 1) else x / scale
+
+
+# By its rule the gradient is a product of what is there; by the chain rule it divides once more.
+@jax.custom_jvp
+def _reciprocal(x: Any) -> Any:
+    return 1 / x
+
+
+@_reciprocal.defjvp
+def _reciprocal_jvp(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    ((x,), (dx,)) = primals, tangents
+    result = 1 / x
+    return result, -(result * result) * dx
 
 
 def log_power(value: Any, exponent: Any) -> Any:
@@ -76,10 +157,17 @@ def log_power(value: Any, exponent: Any) -> Any:
     below. Gradients are those of the formula above 0 and 0 elsewhere, never NaN: the logarithm
     only ever sees positive numbers.
     """
+    dtype = float_dtype(value, exponent)
+    if is_concrete(exponent) and np.all(np.equal(exponent, 0)):
+        # No logarithm, nor the gradient of one.
+        flat = jnp.zeros(np.broadcast_shapes(np.shape(value), np.shape(exponent)), dtype)
+        return jnp.where(jnp.greater_equal(value, 0), flat, -jnp.inf)
+    if is_concrete(exponent) and np.all(np.greater(exponent, 0)):
+        return exponent * log_positive(value, -math.inf)
     xp = namespace(exponent)
     limit = xp.where(xp.greater(exponent, 0), -xp.inf, xp.inf)
     at_zero = xp.where(xp.equal(exponent, 0), 0.0, limit)
-    return _log_power(value, exponent, at_zero.astype(float_dtype(value, exponent)))
+    return _log_power(value, exponent, at_zero.astype(dtype))
 
 
 @jax.jit

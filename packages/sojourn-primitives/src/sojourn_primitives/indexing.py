@@ -145,6 +145,9 @@ def _is_known(entry: Any) -> bool:
 
 _MOST_ROWS = 64
 
+_MOST_CONSTANTS = 2**16
+"""The matrix for a known index is a constant of the program up to this number of entries."""
+
 
 def take_rows(table: jax.Array, index: jax.Array, axis: int) -> jax.Array:
     """Look up entries of one axis by an array of integers, whose dims take the axis's place.
@@ -154,22 +157,24 @@ def take_rows(table: jax.Array, index: jax.Array, axis: int) -> jax.Array:
     """
     if table.shape[axis] > _MOST_ROWS or not jnp.issubdtype(table.dtype, jnp.floating):
         return table[(slice(None),) * axis + (index,)]
-    return _take_few_rows(table, index, axis)
+    known = _is_known(index) and np.size(index) * table.shape[axis] <= _MOST_CONSTANTS
+    is_row = _is_row(np, np.asarray(index), table.shape[axis], table.dtype) if known else None
+    return _take_few_rows(table, index, is_row, axis)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _take_few_rows(table: jax.Array, index: jax.Array, axis: int) -> jax.Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _take_few_rows(
+    table: jax.Array, index: jax.Array, is_row: jax.Array | None, axis: int
+) -> jax.Array:
     return table[(slice(None),) * axis + (index,)]
 
 
 @_take_few_rows.defjvp
 def _take_few_rows_jvp(
-    axis: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
+    axis: int, primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]
 ) -> tuple[Any, Any]:
-    (table, index), (tangent, _) = primals, tangents
-    size = table.shape[axis]
-    row = jnp.where(index < 0, index + size, index)
-    is_row = jnp.equal(row[..., None], np.arange(size)).astype(tangent.dtype)
+    (table, index, known), (tangent, _, _) = primals, tangents
+    is_row = _is_row(jnp, index, table.shape[axis], table.dtype) if known is None else known
     taken = jax.lax.dot_general(
         tangent,
         is_row,
@@ -178,7 +183,13 @@ def _take_few_rows_jvp(
     )
     places = range(table.ndim - 1, taken.ndim)
     taken = jnp.moveaxis(taken, places, range(axis, axis + index.ndim))
-    return _take_few_rows(table, index, axis), taken
+    return _take_few_rows(table, index, known, axis), taken
+
+
+def _is_row(xp: Any, index: Any, size: int, dtype: Any) -> Any:
+    """Tell by 1 which row an index means; negative ones count from the end."""
+    row = xp.where(index < 0, index + size, index)
+    return xp.equal(row[..., None], np.arange(size)).astype(dtype)
 
 
 class Vindex:

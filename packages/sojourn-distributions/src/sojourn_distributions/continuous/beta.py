@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betainc, digamma
 
-from sojourn_distributions import constraints
+from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.continuous.beta_quantile import beta_quantile
 from sojourn_distributions.distribution import Distribution
@@ -61,7 +61,7 @@ class Beta(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         a, b = self.concentration1, self.concentration0
-        return log_power(value, a - 1) + log_power(1 - value, b - 1) - log_beta(a, b)
+        return log_power(value, a - 1) + log_power(1 - value, b - 1) - known.log_beta(a, b)
 
     def cdf(self, value: ArrayLike) -> Any:
         return betainc(self.concentration1, self.concentration0, jnp.clip(value, 0.0, 1.0))

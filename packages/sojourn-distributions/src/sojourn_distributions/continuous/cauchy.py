@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from sojourn_distributions import constraints
+from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.continuous.location_scale import LocationScale
 from sojourn_distributions.distribution import Distribution
@@ -76,7 +76,7 @@ class HalfCauchy(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         z = value / self.scale
-        log_density = math.log(2 / math.pi) - log1p_square(z) - jnp.log(self.scale)
+        log_density = math.log(2 / math.pi) - log1p_square(z) - known.log(self.scale)
         return jnp.where(jnp.greater_equal(value, 0), log_density, -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import digamma, gammainc, gammaincc, gammaln
 
-from sojourn_distributions import constraints
+from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log1mexp, log_power
@@ -44,7 +44,7 @@ class Exponential(Distribution):
         return jax.random.exponential(key, self.shape(sample_shape), self._dtype) / self.rate
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        log_density = jnp.log(self.rate) - self.rate * value
+        log_density = known.log(self.rate) - self.rate * value
         return jnp.where(jnp.greater_equal(value, 0), log_density, -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
@@ -108,7 +108,7 @@ class Gamma(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         a, rate = self.concentration, self.rate
-        return log_power(value, a - 1) - rate * value + a * jnp.log(rate) - gammaln(a)
+        return log_power(value, a - 1) - rate * value + a * known.log(rate) - known.log_gamma(a)
 
     def cdf(self, value: ArrayLike) -> Any:
         return gammainc(self.concentration, self.rate * jnp.maximum(value, 0.0))
@@ -218,7 +218,7 @@ class InverseGamma(Distribution):
         a, rate = self.concentration, self.rate
         inside = jnp.greater(value, 0)
         x = jnp.where(inside, value, 1.0)
-        log_density = a * jnp.log(rate) - gammaln(a) - (a + 1) * jnp.log(x) - rate / x
+        log_density = a * known.log(rate) - known.log_gamma(a) - (a + 1) * jnp.log(x) - rate / x
         return jnp.where(inside, log_density, -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:

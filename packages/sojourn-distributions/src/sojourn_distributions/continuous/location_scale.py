@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 
-from sojourn_distributions import constraints
+from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import divide
 
 __all__ = ["LocationScale"]
 
@@ -85,7 +87,10 @@ class LocationScale(Distribution):
     # --- the variable itself -------------------------------------------------------------
 
     def _standardize(self, value: Any) -> Any:
-        return (value - self.loc) / self.scale
+        is_float = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating)
+        # Zero changes no more than the type.
+        shifted = value if is_float and known.is_number(self.loc, 0) else value - self.loc
+        return divide(shifted, self.scale)
 
     def _place(self, z: Any) -> Any:
         return self.loc + self.scale * z
@@ -94,7 +99,9 @@ class LocationScale(Distribution):
         return self._place(self._noise(key, self.shape(sample_shape)))
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        return self._standard_log_prob(self._standardize(value)) - jnp.log(self.scale)
+        log_density = self._standard_log_prob(self._standardize(value))
+        log_scale = known.log(self.scale)
+        return log_density if known.is_number(log_scale, 0) else log_density - log_scale
 
     def cdf(self, value: ArrayLike) -> Any:
         return self._standard_cdf(self._standardize(value))

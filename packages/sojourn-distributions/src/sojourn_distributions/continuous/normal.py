@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import erf, erfinv
 
-from sojourn_distributions import constraints
+from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.continuous.location_scale import LocationScale
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import ndtri_exp
+from sojourn_distributions.numerics import divide, ndtri_exp
 from sojourn_distributions.special import log_ndtr, ndtr, ndtri
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import ExpTransform, Transform
@@ -154,8 +154,8 @@ class HalfNormal(Distribution):
         return self.scale * jnp.abs(jax.random.normal(key, self.shape(sample_shape), self._dtype))
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        z = value / self.scale
-        log_density = -0.5 * z * z - jnp.log(self.scale) - (_HALF_LOG_2PI - math.log(2.0))
+        z = divide(value, self.scale)
+        log_density = -0.5 * z * z - (known.log(self.scale) + (_HALF_LOG_2PI - math.log(2.0)))
         return jnp.where(jnp.greater_equal(value, 0), log_density, -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from sojourn_distributions import constraints
+from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
 
@@ -52,7 +52,7 @@ class Uniform(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside = jnp.greater_equal(value, self.low) & jnp.less_equal(value, self.high)
-        return jnp.where(inside, -jnp.log(self.high - self.low), -jnp.inf)
+        return jnp.where(inside, -known.log(self.high - self.low), -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
         return jnp.clip((value - self.low) / (self.high - self.low), 0.0, 1.0)

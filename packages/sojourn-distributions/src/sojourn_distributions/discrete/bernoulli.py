@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.arrays import Array, ArrayLike, namespace
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import (
     choose,
-    log_complement,
     log_probability,
 )
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import log_complement
 from sojourn_distributions.special import xlog1py, xlogy
 
 __all__ = ["Bernoulli", "BernoulliLogits", "BernoulliProbs"]
@@ -52,7 +53,10 @@ class _Bernoulli(Distribution):
 
 
 def _on_boolean(value: Any, log_mass: Any) -> Any:
-    return jnp.where(jnp.equal(value, 0) | jnp.equal(value, 1), log_mass, -jnp.inf)
+    xp = namespace(value)
+    inside = xp.equal(value, 0) | xp.equal(value, 1)
+    # Data that are known to be 0 or 1 need no look by the program.
+    return log_mass if xp is np and np.all(inside) else jnp.where(inside, log_mass, -jnp.inf)
 
 
 class BernoulliProbs(_Bernoulli):

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, on_host
+from sojourn_distributions.discrete.categories import few_first, pick, pick_at
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose, log_probability
 from sojourn_distributions.discrete.saddle_point import within
@@ -18,25 +19,9 @@ from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log_sum_exp
 from sojourn_distributions.special import entr
 
-__all__ = ["Categorical", "CategoricalBase", "CategoricalLogits", "CategoricalProbs", "pick"]
+__all__ = ["Categorical", "CategoricalBase", "CategoricalLogits", "CategoricalProbs"]
 
 Shape = tuple[int, ...]
-
-# Up to this many categories a masked sum is used instead of a gather: it fuses with its
-# surroundings, and its gradient is no scatter.
-_MASKED_SUM_UP_TO = 64
-
-
-def pick(table: Any, index: Any) -> Any:
-    """``table[..., index]`` with broadcast batch dimensions; 0 <= index < table.shape[-1]."""
-    size = np.shape(table)[-1]
-    if size <= _MASKED_SUM_UP_TO:
-        hit = jnp.equal(jnp.expand_dims(index, -1), np.arange(size))
-        return jnp.sum(jnp.where(hit, table, 0), axis=-1)
-    shape = np.broadcast_shapes(np.shape(index), np.shape(table)[:-1])
-    index = jnp.broadcast_to(index, shape).astype(int)[..., None]
-    table = jnp.broadcast_to(table, (*shape, size))
-    return jnp.take_along_axis(table, index, axis=-1)[..., 0]
 
 
 class CategoricalBase(Distribution):
@@ -61,14 +46,13 @@ class CategoricalBase(Distribution):
     @property
     def log_masses(self) -> Any:
         """Log probabilities of all categories, shape ``batch_shape + (K,)``."""
-        weights, log_total = self.log_weights(-math.inf)
-        return weights if log_total is None else weights - log_total[..., None]
+        raise NotImplementedError
 
-    def log_weights(self, floor: float) -> tuple[Any, Any]:
+    def log_weights(self, floor: float, place: int) -> tuple[Any, Any]:
         """Log probabilities up to a constant, and that constant, None if it is 0.
 
-        The weights have ``floor`` in place of minus infinity, shape ``batch_shape + (K,)``; the
-        constant is the log of what they add up to, shape ``batch_shape``.
+        The weights have ``floor`` in place of minus infinity, and the categories at axis ``place``
+        from the right, negative. The constant is the log of what they add up to, without the axis.
         """
         raise NotImplementedError
 
@@ -87,6 +71,11 @@ class CategoricalBase(Distribution):
         return jax.random.categorical(key, self.logits, shape=self.shape(sample_shape))
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        if is_concrete(value):  # what is known is not left to the program
+            value = on_host(value)
+            inside = (value >= 0) & (value < self._size) & (value == np.floor(value))
+            log_mass = self._log_mass(np.where(inside, value, 0))
+            return log_mass if inside.all() else jnp.where(inside, log_mass, -jnp.inf)
         inside, index = within(value, 0, self._size - 1)
         return jnp.where(inside, self._log_mass(index), -jnp.inf)
 
@@ -135,8 +124,12 @@ class CategoricalProbs(CategoricalBase):
         """Log probabilities."""
         return log_probability(self.probs)
 
-    def log_weights(self, floor: float) -> tuple[Any, Any]:
-        return log_probability(self.probs, floor), None
+    @property
+    def log_masses(self) -> Any:
+        return log_probability(self.probs)
+
+    def log_weights(self, floor: float, place: int) -> tuple[Any, Any]:
+        return log_probability(jnp.moveaxis(self.probs, -1, place), floor), None
 
     def _log_mass(self, index: Any) -> Any:
         # Logarithms of a table that serves many values are taken once, not value by value.
@@ -173,19 +166,23 @@ class CategoricalLogits(CategoricalBase):
         """Probabilities."""
         return jax.nn.softmax(self.logits, axis=-1)
 
-    def log_weights(self, floor: float) -> tuple[Any, Any]:
+    @property
+    def log_masses(self) -> Any:
         logits = jnp.asarray(self.logits, self._dtype)
+        return logits - log_sum_exp(logits, (logits.ndim - 1,), bounded=True)[..., None]
+
+    def log_weights(self, floor: float, place: int) -> tuple[Any, Any]:
+        logits = jnp.moveaxis(jnp.asarray(self.logits, self._dtype), -1, place)
+        log_total = log_sum_exp(logits, (logits.ndim + place,), bounded=True)
         if floor != -math.inf:
             impossible = logits == -jnp.inf
             logits = jax.lax.select(impossible, jnp.full_like(logits, floor), logits)
-        return logits, self._log_total()
+        return logits, log_total
 
     def _log_mass(self, index: Any) -> Any:
-        return pick(self.logits, index) - self._log_total()
-
-    def _log_total(self) -> Any:
-        logits = jnp.asarray(self.logits, self._dtype)
-        return log_sum_exp(logits, (logits.ndim - 1,))
+        logits, place = few_first(jnp.asarray(self.logits, self._dtype), index)
+        log_total = log_sum_exp(logits, (logits.ndim + place,), bounded=True)
+        return pick_at(logits, index, place) - log_total
 
 
 def Categorical(

@@ -12,8 +12,9 @@ import numpy as np
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import ArrayLike, is_concrete
 from sojourn_distributions.constraints import Constraint
-from sojourn_distributions.discrete.parameterization import log_complement, log_probability
+from sojourn_distributions.discrete.parameterization import log_probability
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import log_complement
 
 __all__ = ["Gated", "GatedByLogits", "GatedByProbs", "OrZero", "choose_gate"]
 

@@ -11,11 +11,11 @@ from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.parameterization import (
     choose,
-    log_complement,
     log_probability,
 )
 from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import log_complement
 from sojourn_distributions.special import entr
 
 __all__ = ["Geometric", "GeometricLogits", "GeometricProbs"]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax.numpy as jnp
-
 from sojourn_distributions.numerics import log_positive
 
-__all__ = ["choose", "log_complement", "log_probability"]
+__all__ = ["choose", "log_probability"]
 
 
 def choose(probs_class: Any, logits_class: Any, *, probs: Any, logits: Any, **others: Any) -> Any:
@@ -24,10 +22,4 @@ def choose(probs_class: Any, logits_class: Any, *, probs: Any, logits: Any, **ot
 
 def log_probability(probs: Any, floor: float = -math.inf) -> Any:
     """``log(probs)``, and ``floor``, with gradient 0, where that would be minus infinity."""
-    return jnp.where(jnp.greater(probs, 0), log_positive(probs), floor)
-
-
-def log_complement(probs: Any) -> Any:
-    """``log(1 - probs)``, with a finite gradient where it is minus infinity."""
-    possible = jnp.less(probs, 1)
-    return jnp.where(possible, jnp.log1p(-jnp.where(possible, probs, 0.0)), -jnp.inf)
+    return log_positive(probs, floor)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from sojourn_distributions import constraints
+from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import common_bound, support_values
 from sojourn_distributions.discrete.parameterization import log_probability
@@ -66,7 +66,7 @@ class DiscreteUniform(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside, _ = within(value, self.low, self.high)
-        return jnp.where(inside, -jnp.log(self._size), -jnp.inf)
+        return jnp.where(inside, -known.log(self._size), -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
         return jnp.clip((jnp.floor(value) - self.low + 1) / self._size, 0.0, 1.0)

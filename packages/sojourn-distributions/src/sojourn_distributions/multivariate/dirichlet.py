@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import digamma, gammaln
+from jax.scipy.special import digamma
 
 from sojourn_distributions import constraints
-from sojourn_distributions.arrays import Array, ArrayLike, float_dtype
+from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.known import log_dirichlet_normalizer
 from sojourn_distributions.numerics import log_power
 
 __all__ = ["Dirichlet"]
@@ -51,10 +51,7 @@ class Dirichlet(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         a = self.concentration
-        log_normalizer = _constant_log_normalizer(a)
-        if log_normalizer is None:
-            log_normalizer = jnp.sum(gammaln(a), axis=-1) - gammaln(jnp.sum(a, axis=-1))
-        return jnp.sum(log_power(value, a - 1), axis=-1) - log_normalizer
+        return jnp.sum(log_power(value, a - 1), axis=-1) - log_dirichlet_normalizer(a)
 
     @property
     def mean(self) -> Any:
@@ -69,20 +66,5 @@ class Dirichlet(Distribution):
     def entropy(self) -> Any:
         a = self.concentration
         total = jnp.sum(a, axis=-1)
-        log_normalizer = jnp.sum(gammaln(a), axis=-1) - gammaln(total)
         spread = (total - a.shape[-1]) * digamma(total) - jnp.sum((a - 1) * digamma(a), axis=-1)
-        return log_normalizer + spread
-
-
-def _constant_log_normalizer(concentration: ArrayLike) -> Any:
-    """Log normalizer of a known prior, which a program then does not compute; None if unknown."""
-    if not isinstance(concentration, np.ndarray) or concentration.size > 1000:
-        return None
-    if not np.all((concentration > 0) & (concentration < np.inf)):
-        return None
-    a = np.asarray(concentration, float)
-    log_normalizer = _log_gamma(a).sum(-1) - _log_gamma(a.sum(-1))
-    return log_normalizer.astype(float_dtype(concentration))
-
-
-_log_gamma = np.vectorize(math.lgamma, otypes=[float])
+        return log_dirichlet_normalizer(a) + spread

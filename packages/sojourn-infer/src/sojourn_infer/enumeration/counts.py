@@ -9,7 +9,7 @@ and backwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ import numpy as np
 import sojourn_distributions as dist
 from sojourn_distributions.arrays import float_dtype, is_concrete
 from sojourn_distributions.discrete.categorical import CategoricalBase
+from sojourn_distributions.discrete.categories import weigh
 
 MOST_CATEGORIES = 64
 """With more, a table of labels by categories costs more than looking labels up."""
@@ -61,6 +62,7 @@ def summed_log_prob(fn: Any, value: Any, dims: Collection[int]) -> jax.Array | N
     *rows, size = np.broadcast_shapes((*fn.batch_shape, 1), (_size(fn),))
     labels = np.broadcast_shapes(np.shape(value), *map(np.shape, masks))
     rank = len(batch)
+    known = all(map(is_concrete, [value, *masks])) and math.prod(labels) * size <= MOST_CONSTANTS
     if math.prod(batch) < 2 * math.prod(rows):
         return None  # no row serves several labels
     if size > MOST_CATEGORIES or math.prod(labels) * size > MOST_ENTRIES:
@@ -74,25 +76,52 @@ def summed_log_prob(fn: Any, value: Any, dims: Collection[int]) -> jax.Array | N
         return None
     # Stands for minus infinity, which times 0 is not 0; a billion of it are still finite.
     lowest = float(jnp.finfo(dtype).min) * 2.0**-30
-    table, log_total = fn.log_weights(lowest)
-    table = jnp.reshape(table, (*rows, size))
-    repeats = math.prod(batch[d] for d in dims if labels[d] == 1)
+    # Where each row has labels of its own, there is no matrix of labels that serves all rows; the
+    # categories then stand before all dims that labels have.
+    apart = any(rows[d] > 1 and labels[d] > 1 and d not in dims for d in range(-rank, 0))
+    own = [0, *(rank - d for d, n in enumerate(labels) if n != 1), *(-d for d in dims)]
+    place, floor = (-1 - max(own), -math.inf) if apart else (-1, lowest)
+    table, log_total = fn.log_weights(floor, max(place, -1 - len(fn.batch_shape)))
+    table = jnp.reshape(table, _insert(rows, place, size))
+    # What is known already is counted now, unless it would make the program large.
+    xp = np if known else jnp
     here = [d for d in dims if rows[d] == 1]
-    counts, others = _counts(value, masks, labels, size, here, table.dtype)
+    counts, others = _counts(xp, value, masks, labels, place, size, here, table.dtype)
+    repeats = math.prod(batch[d] for d in dims if labels[d] == 1)
     counts = counts if repeats == 1 else counts * repeats
-    if log_total is not None:
-        number = counts.sum(-1, keepdims=True)
-        log_total = jnp.reshape(log_total, (*rows, 1))
+    number = counts.sum(place)
     if others is not None:
-        table = jnp.concatenate([table, jnp.full((*rows, 1), lowest, table.dtype)], -1)
-        counts = jnp.concatenate([counts, others], -1)
+        none = jnp.full(_insert(rows, place, 1), lowest, table.dtype)
+        table = jnp.concatenate([table, none], place)
+        counts = jnp.concatenate([counts, others], place)
     over = [d for d in dims if rows[d] > 1]
-    total = _product(table, counts, over)
-    if log_total is not None:
-        total = total - _product(log_total, number, over)
-    # A category without probability, or a value that is none, has taken part.
-    impossible = total < lowest / 2
-    return total + jax.lax.select(impossible, jnp.full_like(total, -jnp.inf), jnp.zeros_like(total))
+    if apart:
+        total = weigh(table, counts, place, lowest)
+        if log_total is not None:
+            total = total - jnp.reshape(log_total, rows) * number
+        total = jnp.sum(total, tuple(over), keepdims=True) if over else total
+    else:
+        total = _matrix_product(table, counts, place, over)
+        if log_total is not None:
+            log_total = jnp.reshape(log_total, _insert(rows, place, 1))
+            number = xp.expand_dims(number, place)
+            total = total - _matrix_product(log_total, number, place, over)
+    # A category without probability, or a value that is none, has taken part. What is added has no
+    # gradient that a program would have to select.
+    return total + jax.lax.select(
+        total < lowest / 2, jnp.full_like(total, -jnp.inf), jnp.zeros_like(total)
+    )
+
+
+def _insert(shape: Sequence[int], place: int, size: int) -> tuple[int, ...]:
+    """Return a shape with one more axis, which is then the axis ``place``, negative."""
+    axis = len(shape) + 1 + place
+    return (*shape[:axis], size, *shape[axis:])
+
+
+def _beside(dims: Collection[int], place: int) -> tuple[int, ...]:
+    """Where the dims of a batch are, from the right, beside one more axis at ``place``."""
+    return tuple(d if d > place else d - 1 for d in dims)
 
 
 def _size(fn: CategoricalBase) -> int:
@@ -100,37 +129,37 @@ def _size(fn: CategoricalBase) -> int:
 
 
 def _counts(
-    value: Any, masks: list[Any], shape: tuple[int, ...], size: int, dims: list[int], dtype: Any
+    xp: Any,
+    value: Any,
+    masks: list[Any],
+    shape: tuple[int, ...],
+    place: int,
+    size: int,
+    dims: list[int],
+    dtype: Any,
 ) -> tuple[Any, Any]:
     """Count the labels of each category over some dims, and those of none, if there may be such."""
-    length = math.prod(1 if d - len(shape) in dims else n for d, n in enumerate(shape))
-    known = is_concrete(value) and all(map(is_concrete, masks))
-    # What is known already is counted now, unless it would make the program large.
-    xp: Any = np if known and length * size <= MOST_CONSTANTS else jnp
     value = xp.asarray(value)
     is_category = (value >= 0) & (value < size) & (value == xp.floor(value))
     index = xp.where(is_category, value, size)
     for mask in masks:
         index = xp.where(mask, index, -1)
-    hits = xp.equal(xp.broadcast_to(index, shape)[..., None], np.arange(size + 1))
-    counts = xp.sum(hits, tuple(d - 1 for d in dims), dtype, keepdims=True)
-    counts, others = counts[..., :size], counts[..., size:]
+    index = xp.reshape(xp.broadcast_to(index, shape), _insert(shape, place, 1))
+    category = np.arange(size + 1).reshape((-1,) + (1,) * (-1 - place))
+    counts = xp.sum(xp.equal(index, category), _beside(dims, place), dtype, keepdims=True)
+    counts, others = xp.split(counts, [size], place)
     return counts, None if xp is np and not others.any() else others
 
 
-def _product(table: jax.Array, counts: Any, dims: list[int]) -> jax.Array:
-    """Sum the product over the categories and over dims that both have; the latter stay."""
-    rank = table.ndim - 1
-    over = [*(rank + d for d in dims), rank]
-    both = [d for d in range(rank) if table.shape[d] != 1 and counts.shape[d] != 1]
-    if set(both) - set(over):
-        total = jnp.sum(table * counts, tuple(over), keepdims=True)
-        return jnp.squeeze(total, rank)
+def _matrix_product(table: jax.Array, counts: Any, place: int, dims: list[int]) -> jax.Array:
+    """Sum the product over the categories and over some dims that both have."""
+    rank = table.ndim
+    over = [rank + d for d in (place, *_beside(dims, place))]
     sides = []
     for side in (table, counts):
         axes = [d for d in range(rank) if side.shape[d] != 1 or d in over]
-        side = jnp.reshape(side, [side.shape[d] for d in (*axes, rank)])
-        contracting = [i for i, d in enumerate((*axes, rank)) if d in over]
+        side = jnp.reshape(side, [side.shape[d] for d in axes])
+        contracting = [i for i, d in enumerate(axes) if d in over]
         sides.append((side, contracting, [d for d in axes if d not in over]))
     (left, left_over, left_axes), (right, right_over, right_axes) = sides
     product = jax.lax.dot_general(
@@ -142,4 +171,4 @@ def _product(table: jax.Array, counts: Any, dims: list[int]) -> jax.Array:
     axes = [*left_axes, *right_axes]
     product = jnp.transpose(product, np.argsort(axes).tolist())
     shape = dict(zip(sorted(axes), product.shape, strict=True))
-    return jnp.reshape(product, [shape.get(d, 1) for d in range(rank)])
+    return jnp.reshape(product, [shape.get(d, 1) for d in range(rank) if d != rank + place])

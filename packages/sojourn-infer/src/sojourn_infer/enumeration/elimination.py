@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from sojourn_distributions.numerics import log_sum_exp
 from sojourn_infer.enumeration.chains import Chain, ChainElimination, draw_chain, eliminate_chain
@@ -15,6 +14,7 @@ from sojourn_infer.enumeration.factors import (
     Factor,
     Reduce,
     Variable,
+    add_up,
     maximum,
 )
 from sojourn_infer.enumeration.sampling import choose_at_random, choose_largest, draw
@@ -83,4 +83,4 @@ def _solve(
         history += steps
     done, record = eliminate(pool, plates_of, ratios, reduce)
     history += record
-    return sum((factor.table for factor in done), start=jnp.zeros(())), history
+    return add_up([factor.table for factor in done]), history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -77,6 +78,11 @@ def maximum(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     return jnp.max(table, axes)
 
 
+def add_up(tables: Sequence[jax.Array]) -> jax.Array:
+    """Add tables whose shapes broadcast; 0 if there are none."""
+    return functools.reduce(jnp.add, tables) if tables else jnp.zeros(())
+
+
 def unique(names: Iterable[Any]) -> tuple:
     """Return the different ones, in the order of their first appearance."""
     return tuple(dict.fromkeys(names))
@@ -84,11 +90,12 @@ def unique(names: Iterable[Any]) -> tuple:
 
 def align(factor: Factor, variables: Sequence[Variable], plates: Sequence[str]) -> jax.Array:
     """Return a factor's table with the axes ``variables + plates``, of size 1 where it has none."""
-    names = (*factor.variables, *factor.plates)
-    wanted = [name for name in (*variables, *plates) if name in names]
-    table = jnp.transpose(factor.table, [names.index(name) for name in wanted])
-    shape = iter(table.shape)
-    return table.reshape([next(shape) if n in names else 1 for n in (*variables, *plates)])
+    names, wanted = (*factor.variables, *factor.plates), (*variables, *plates)
+    if names == wanted:
+        return factor.table
+    order = [names.index(name) for name in wanted if name in names]
+    table = jnp.transpose(factor.table, order)
+    return jnp.expand_dims(table, [i for i, name in enumerate(wanted) if name not in names])
 
 
 def add(factors: Sequence[Factor]) -> Factor:
@@ -97,8 +104,8 @@ def add(factors: Sequence[Factor]) -> Factor:
         return factors[0]
     variables = unique(v for factor in factors for v in factor.variables)
     plates = unique(p for factor in factors for p in factor.plates)
-    table = sum(align(factor, variables, plates) for factor in factors)
-    return Factor(jnp.asarray(table), variables, plates)
+    tables = [align(factor, variables, plates) for factor in factors]
+    return Factor(add_up(tables), variables, plates)
 
 
 def reduce_variables(factor: Factor, variables: Iterable[Variable], reduce: Reduce) -> Factor:

@@ -25,7 +25,7 @@ from sojourn_distributions.discrete.categorical import CategoricalBase
 from sojourn_infer.enumeration.chains import Chain, Part
 from sojourn_infer.enumeration.counts import summed_log_prob
 from sojourn_infer.enumeration.elimination import Problem
-from sojourn_infer.enumeration.factors import Factor, Variable
+from sojourn_infer.enumeration.factors import Factor, Variable, add_up
 from sojourn_infer.enumeration.notes import Scanned, Steps, Term, is_enumerated
 from sojourn_infer.enumeration.scanned_sites import check_bound, over_steps
 from sojourn_primitives import CondIndepStackFrame, Message, Trace
@@ -67,7 +67,6 @@ def joint_density(trace: Trace) -> Joint:
         is used outside of its plate.
     """
     ratios = _ratios(trace)
-    constant = jnp.zeros(())
     factors: list[Factor] = []
     plates_of: dict[Variable, frozenset[str]] = {}
     steps_of: dict[int, Steps] = {}
@@ -100,7 +99,7 @@ def joint_density(trace: Trace) -> Joint:
                 Chain(factors_of_steps, steps.state, steps.first, rest, time, steps.how, part)
             )
     plain = [f for f in factors if not f.variables]
-    constant = sum((_sum(f, ratios) for f in plain), start=constant)
+    constant = add_up([_sum(f, ratios) for f in plain])
     linked = tuple(f for f in factors if f.variables)
     _check_plates([*linked, *(f for chain in chains for f in chain.factors)], plates_of)
     return Joint(constant, Problem(linked, tuple(chains), plates_of, ratios))
@@ -199,10 +198,11 @@ def _of_all_values(site: _Site, term: Term) -> Any:
     # A table of all categories is at hand, and need not be searched for each of them.
     (dim,) = (dim for dim, variable in site.dims.items() if variable == site.variable)
     table = fn.log_masses
-    rank = max(-dim, len(fn.batch_shape))
-    shape = (1,) * (rank - len(fn.batch_shape)) + np.shape(table)
-    table = jnp.moveaxis(jnp.reshape(table, shape), -1, rank + dim)
-    return jnp.squeeze(table, rank + dim + 1)
+    batch = (1,) * max(0, -dim - len(fn.batch_shape)) + fn.batch_shape
+    axis, size = len(batch) + dim, table.shape[-1]
+    if math.prod(batch) > 1:
+        table = jnp.moveaxis(jnp.reshape(table, (*batch, size)), -1, axis)
+    return jnp.reshape(table, (*batch[:axis], size, *batch[axis + 1 :]))
 
 
 def _normalised(table: Any, term: Term) -> Any:
@@ -220,30 +220,25 @@ def _normalised(table: Any, term: Term) -> Any:
 def _named(site: _Site, table: jax.Array) -> Factor:
     plates = {frame.dim: frame for frame in site.plates}
     rank = max([table.ndim, *(-dim for dim in plates)])
-    table = table.reshape((1,) * (rank - table.ndim) + table.shape)
-    shape = [plates[d].size if d in plates else table.shape[d] for d in range(-rank, 0)]
-    table = jnp.broadcast_to(table, shape)
-    variables, variable_axes, plate_names, plate_axes, loose = [], [], [], [], []
-    for dim in range(-rank, 0):
-        if dim in plates:
-            plate_names.append(plates[dim].name)
-            plate_axes.append(rank + dim)
-        elif table.shape[dim] == 1:
-            continue
-        elif dim in site.dims:
-            variables.append(site.dims[dim])
-            variable_axes.append(rank + dim)
-        else:
-            loose.append(dim)
+    own = dict(zip(range(-rank, 0), (1,) * (rank - table.ndim) + table.shape, strict=True))
+    big = [dim for dim, size in own.items() if size != 1 and dim not in plates]
+    variables = [dim for dim in big if dim in site.dims]
+    loose = [dim for dim in big if dim not in site.dims]
+    names = tuple(site.dims[dim] for dim in variables)
     if loose and variables:
-        raise ValueError(_missing_plate(site, shape, loose[-1], variables))
-    loose_axes = tuple(rank + dim for dim in loose)
-    table = jnp.sum(table, loose_axes, keepdims=True) if loose else table
-    order = [*variable_axes, *plate_axes]
-    unit = tuple(axis for axis in range(rank) if axis not in order)
-    table = jnp.transpose(table, [*order, *unit])
-    table = table.reshape(table.shape[: len(order)])
-    return Factor(table, tuple(variables), tuple(plate_names))
+        shape = [plates[dim].size if dim in plates else size for dim, size in own.items()]
+        raise ValueError(_missing_plate(site, shape, loose[-1], names))
+    if loose:
+        table = jnp.sum(table, tuple(loose), keepdims=True)
+    # The axes that the table has, in their order, and then all of them.
+    axes = [*variables, *sorted(plates)]
+    has = [dim for dim in axes if own[dim] != 1]
+    table = jnp.squeeze(table, tuple(axis for axis, size in enumerate(table.shape) if size == 1))
+    table = jnp.transpose(table, [sorted(has).index(dim) for dim in has])
+    shape = [plates[dim].size if dim in plates else own[dim] for dim in axes]
+    if table.shape != tuple(shape):
+        table = jax.lax.broadcast_in_dim(table, shape, [axes.index(dim) for dim in has])
+    return Factor(table, names, tuple(plates[dim].name for dim in sorted(plates)))
 
 
 def _missing_plate(
@@ -288,7 +283,7 @@ def _at_step(v: Variable, step: int) -> Variable:
 
 def _sum(factor: Factor, ratios: Mapping[str, float]) -> jax.Array:
     ratio = math.prod(ratios.get(p, 1.0) for p in factor.plates)
-    total = jnp.sum(factor.table)
+    total = jnp.sum(factor.table) if factor.table.ndim else factor.table
     return total if ratio == 1 else total * ratio
 
 

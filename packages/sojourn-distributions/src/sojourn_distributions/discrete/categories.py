@@ -1,0 +1,90 @@
+"""Tables over a few categories: how they lie, the entry of one category, and weighted sums.
+
+Side by side, a few categories would be gone through one after another. In front of the dims of a
+batch they are not: a processor takes many elements of the batch at once. Written out category by
+category, picking and weighing are a single kernel, together with what surrounds them; their rules
+give the gradients as products with a mask or the weights, where the chain rule would put together
+what it has taken apart.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+__all__ = ["few_first", "pick", "pick_at", "weigh"]
+
+_FEW = 64
+"""Up to this many categories `few_first` moves them."""
+
+_MOST_WRITTEN_OUT = 8
+"""Up to this many categories they are taken one by one."""
+
+
+def few_first(table: Any, index: Any) -> tuple[Any, int]:
+    """Move the last axis, if it has few entries, in front of the dims that `index` has, too.
+
+    Returns
+    -------
+    tuple
+        The table; and where the axis is, counted from the right, negative.
+    """
+    table = jnp.asarray(table)
+    place = -1 - min(np.ndim(index), table.ndim - 1) if table.shape[-1] <= _FEW else -1
+    return jnp.moveaxis(table, -1, place), place
+
+
+def pick(table: Any, index: Any) -> Any:
+    """``table[..., index]`` with broadcast batch dimensions; 0 <= index < table.shape[-1]."""
+    table, place = few_first(table, index)
+    return pick_at(table, index, place)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def pick_at(table: Any, index: Any, place: int) -> Any:
+    """Pick an entry along axis `place`, from the right; the index broadcasts with the others."""
+    index = jnp.expand_dims(index, place).astype(int)
+    rank = max(index.ndim, table.ndim)
+    table, index = (jnp.reshape(x, (1,) * (rank - x.ndim) + x.shape) for x in (table, index))
+    entry = jnp.take_along_axis(table, index, place, mode="promise_in_bounds")
+    return jnp.squeeze(entry, place)
+
+
+@pick_at.defjvp
+def _pick_at_jvp(
+    place: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    (table, index), (tangent, _) = primals, tangents
+    category = np.arange(table.shape[place]).reshape((-1,) + (1,) * (-1 - place))
+    hit = jnp.equal(jnp.expand_dims(index, place), category)
+    return pick_at(table, index, place), jnp.sum(jnp.where(hit, tangent, 0), place)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def weigh(table: Any, weights: Any, place: int, floor: float) -> Any:
+    """Sum the product with weights, which are constants, along axis `place`, from the right.
+
+    ``floor`` stands for what is less: infinity times 0 is not 0.
+    """
+    table = jnp.maximum(table, floor)
+    if table.shape[place] > _MOST_WRITTEN_OUT:
+        return jnp.sum(table * weights, place)
+    pairs = zip(_entries(table, place), _entries(weights, place), strict=True)
+    return functools.reduce(jnp.add, (entry * weight for entry, weight in pairs))
+
+
+@weigh.defjvp
+def _weigh_jvp(
+    place: int, floor: float, primals: tuple[Any, Any], tangents: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    (table, weights), (tangent, _) = primals, tangents
+    return weigh(table, weights, place, floor), jnp.sum(tangent * weights, place)
+
+
+def _entries(table: Any, place: int) -> list[Any]:
+    axis = np.ndim(table) + place
+    return [jax.lax.index_in_dim(table, k, axis, keepdims=False) for k in range(table.shape[axis])]
