@@ -63,6 +63,18 @@ def test_inside_of_a_transformation():
     np.testing.assert_allclose(inside["y"], log_likelihood(model, samples, Y, Z)["y"], rtol=1e-6)
 
 
+def test_a_model_may_have_an_argument_batch_size():
+    def scaled(y, batch_size=1):
+        rate = sample("rate", dist.Gamma(2.0, 1.0))
+        sample("y", dist.Exponential(rate * batch_size), obs=y)
+
+    rate = draws(4)["rate"][:, None]
+    expected = stats.expon(scale=1 / (3 * rate)).logpdf(Y)
+    for wrapped in (scaled, handlers.scale(scaled, scale=2.0)):
+        found = log_likelihood(wrapped, draws(4), Y, batch_size=3)["y"]
+        np.testing.assert_allclose(found, expected, rtol=2e-5)
+
+
 def test_draws_that_do_not_fit():
     def small(y):
         rate = sample("rate", dist.Gamma(2.0, 1.0))

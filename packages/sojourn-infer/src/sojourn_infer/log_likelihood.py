@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -39,7 +40,8 @@ def log_likelihood(
     batch_ndims : int
         Number of leading dims that are draws: 1, 2 for chains of draws, 0 for a single draw.
     batch_size : int, optional
-        How many draws to compute at once, vectorized.
+        How many draws to compute at once, vectorized. A model that has an argument of this name
+        gets it instead.
 
     Returns
     -------
@@ -69,6 +71,9 @@ def log_likelihood(
     >>> log_likelihood(model, {"loc": jnp.zeros(100)}, jnp.arange(3.0))["y"].shape
     (100, 3)
     """
+    if batch_size is not None and "batch_size" in _argument_names(model):
+        # Not an argument of NumPyro's function, where models are free to have it.
+        kwargs["batch_size"], batch_size = batch_size, None
     settings = Settings(parallel, batch_size)
     return log_likelihood_of(model, posterior_samples, args, kwargs, batch_ndims, settings)
 
@@ -110,6 +115,13 @@ def log_likelihood_of(
         }
 
     return PerDraw(of_draw, settings)(batch, None, args, kwargs)
+
+
+def _argument_names(model: Model) -> Collection[str]:
+    try:
+        return inspect.signature(model).parameters
+    except ValueError:  # one that is written in C
+        return ()
 
 
 def _check_shape(site: Message) -> None:
