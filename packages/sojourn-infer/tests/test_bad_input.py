@@ -9,7 +9,22 @@ import pytest
 
 import sojourn_distributions as dist
 from sojourn_hmc import PotentialTarget, SamplingWarning
-from sojourn_infer import HMC, MCMC, NUTS, init_to_value
+from sojourn_infer import (
+    HMC,
+    MCMC,
+    NUTS,
+    compute_log_probs,
+    constrain_fn,
+    find_valid_initial_params,
+    get_dependencies,
+    get_potential_fn,
+    init_to_value,
+    initialize_model,
+    log_density,
+    pathfinder,
+    potential_energy,
+    unconstrain_fn,
+)
 from sojourn_primitives import deterministic, factor, handlers, plate, sample
 
 NORMAL = dist.Normal(0.0, 1.0)
@@ -455,6 +470,38 @@ def test_a_kernel_needs_one_thing_to_sample(kernel):
             kernel(*arguments)
     with pytest.raises(TypeError, match="model must be a function or a target, got 3"):
         kernel(3)
+
+
+KEY = jax.random.key(0)
+OF_MODEL_AND_ARGUMENTS = {
+    "log_density": lambda args, kwargs: log_density(good, args, kwargs, {}),
+    "compute_log_probs": lambda args, kwargs: compute_log_probs(good, args, kwargs, {}),
+    "potential_energy": lambda args, kwargs: potential_energy(good, args, kwargs, {}),
+    "get_potential_fn": lambda args, kwargs: get_potential_fn(
+        good, {}, model_args=args, model_kwargs=kwargs
+    ),
+    "constrain_fn": lambda args, kwargs: constrain_fn(good, args, kwargs, {}),
+    "unconstrain_fn": lambda args, kwargs: unconstrain_fn(good, args, kwargs, {}),
+    "initialize_model": lambda args, kwargs: initialize_model(
+        KEY, good, model_args=args, model_kwargs=kwargs
+    ),
+    "find_valid_initial_params": lambda args, kwargs: find_valid_initial_params(
+        KEY, good, model_args=args, model_kwargs=kwargs
+    ),
+    "get_dependencies": lambda args, kwargs: get_dependencies(good, args, kwargs),
+    "pathfinder": lambda args, kwargs: pathfinder(KEY, good, model_args=args, model_kwargs=kwargs),
+}
+
+
+@pytest.mark.parametrize("name", OF_MODEL_AND_ARGUMENTS)
+def test_arguments_of_a_model_come_in_a_tuple_and_a_dict(name, compilations):
+    call = OF_MODEL_AND_ARGUMENTS[name]
+    compilations.clear()
+    with pytest.raises(TypeError, match=rf"{name}: model_args must be a tuple.*float.*\(y,\)"):
+        call(Y, {})
+    with pytest.raises(TypeError, match=rf"{name}: model_kwargs must be a dict.*'y'"):
+        call((), "y")
+    assert compilations.settle() == []
 
 
 # --- starts that are not finite: they are seen by one small evaluation --------------------------

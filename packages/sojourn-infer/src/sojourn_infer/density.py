@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from sojourn_infer.enumeration.elimination import log_marginal
 from sojourn_infer.enumeration.enum import enum
 from sojourn_infer.enumeration.site_factors import joint_density, needs_sum
-from sojourn_infer.sites import Model
+from sojourn_infer.sites import Model, check_arguments
 from sojourn_primitives import Message, Trace, handlers
 
 
@@ -67,6 +67,7 @@ def log_density(
     >>> round(float(density), 3), list(trace)
     (-1.419, ['x'])
     """
+    check_arguments("log_density", model_args, model_kwargs)
     valued = handlers.substitute(model, data=params)
     trace = handlers.trace(enum(valued)).get_trace(*model_args, **model_kwargs)
     return trace_log_density(trace), trace

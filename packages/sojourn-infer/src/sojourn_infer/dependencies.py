@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sojourn_infer.sites import Model, abstract_trace
+from sojourn_infer.sites import Model, abstract_trace, check_arguments
 from sojourn_primitives import Trace, get_model_relations
 
 Dependencies = dict[str, dict[str, set[str]]]
@@ -51,7 +51,9 @@ def get_dependencies(
     >>> get_dependencies(model)["posterior_dependencies"]
     {'a': {'a': {'p'}, 'b': set()}}
     """
-    args, kwargs = model_args or (), model_kwargs or {}
+    args = () if model_args is None else model_args
+    kwargs = {} if model_kwargs is None else model_kwargs
+    check_arguments("get_dependencies", args, kwargs)
     relations = get_model_relations(model, args, kwargs)
     trace = abstract_trace(model, args, kwargs, lambda site: None, lambda trace: None)
     names = [name for name in relations["sample_sample"] if _is_random(name, relations)]

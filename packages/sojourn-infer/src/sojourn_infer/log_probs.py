@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from sojourn_infer.density import site_log_density
-from sojourn_infer.sites import Model
+from sojourn_infer.sites import Model, check_arguments
 from sojourn_primitives import Message, Trace, handlers
 
 
@@ -50,6 +50,7 @@ def compute_log_probs(
     >>> each["x"].shape, each["y"].shape
     ((), (3,))
     """
+    check_arguments("compute_log_probs", model_args, model_kwargs)
     trace = handlers.trace(handlers.substitute(model, data=params)).get_trace(
         *model_args, **model_kwargs
     )

@@ -13,7 +13,7 @@ from sojourn_hmc.bad_start import describe_bad_start
 from sojourn_hmc.start import MAX_ATTEMPTS
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.keys import check_key
-from sojourn_infer.sites import Model
+from sojourn_infer.sites import Model, check_arguments
 from sojourn_infer.start_search import Found, ParamInfo, Search
 from sojourn_infer.target import ModelTarget
 from sojourn_primitives import Trace
@@ -107,7 +107,8 @@ def initialize_model(
     (0.0, 1.0)
     """
     check_key("initialize_model: rng_key", rng_key, batch=True)
-    kwargs = model_kwargs or {}
+    kwargs = {} if model_kwargs is None else model_kwargs
+    check_arguments("initialize_model", model_args, kwargs)
     target = ModelTarget(model, init_strategy)
     target.check(model_args, kwargs, None)
     search = Search(target, forward_mode_differentiation, validate_grad, with_trace=True)
@@ -166,7 +167,8 @@ def find_valid_initial_params(
         ``rng_key``. What is not finite is the last of 100 attempts.
     """
     check_key("find_valid_initial_params: rng_key", rng_key, batch=True)
-    kwargs = model_kwargs or {}
+    kwargs = {} if model_kwargs is None else model_kwargs
+    check_arguments("find_valid_initial_params", model_args, kwargs)
     target = ModelTarget(model, init_strategy)
     target.check(model_args, kwargs, prototype_params)
     search = Search(target, forward_mode_differentiation, validate_grad, with_trace=False)

@@ -11,7 +11,7 @@ from sojourn_hmc import Pathfinder, Target
 from sojourn_infer.initialization import InitStrategy, init_to_uniform
 from sojourn_infer.kernels import choose_target
 from sojourn_infer.keys import check_key
-from sojourn_infer.sites import Model
+from sojourn_infer.sites import Model, check_arguments
 
 
 def pathfinder(
@@ -61,6 +61,7 @@ def pathfinder(
     >>> mcmc.run(jax.random.key(1), y, init_params=found.init_params)
     """
     check_key("pathfinder: rng_key", rng_key)
+    check_arguments("pathfinder", model_args, {} if model_kwargs is None else model_kwargs)
     target = choose_target(model, init_strategy)
     if target is None:
         raise TypeError("pathfinder needs a model function or a target, got None")

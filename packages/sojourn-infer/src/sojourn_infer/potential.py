@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from sojourn_distributions import biject_to
 from sojourn_infer.enumeration.config import config_enumerate
 from sojourn_infer.enumeration.site_factors import needs_sum
-from sojourn_infer.sites import Model, moved_sites, site_shape
+from sojourn_infer.sites import Model, check_arguments, moved_sites, site_shape
 from sojourn_infer.spaces import transform_fn
 from sojourn_infer.target import ModelTarget
 from sojourn_infer.unconstrain import (
@@ -59,6 +59,7 @@ def potential_energy(
     >>> float(potential_energy(model, (), {}, {"scale": 0.0}))  # at scale 1, where log(1) is 0
     1.0
     """
+    check_arguments("potential_energy", model_args, model_kwargs)
     model = config_enumerate(model) if enum else model
     trace = constrained_trace(model, model_args, model_kwargs, params)
     # Where discrete sites have all their values at once, shapes tell nothing of single ones.
@@ -125,5 +126,6 @@ def get_potential_fn(
 
     if dynamic_args:
         return potential_of, postprocess_of
-    kwargs = model_kwargs or {}
+    kwargs = {} if model_kwargs is None else model_kwargs
+    check_arguments("get_potential_fn", model_args, kwargs)
     return potential_of(*model_args, **kwargs), postprocess_of(*model_args, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -58,6 +58,25 @@ def site_shape(site: Message) -> tuple[int, ...]:
     """
     fn: Any = site["fn"]
     return (*site["kwargs"]["sample_shape"], *fn.batch_shape, *fn.event_shape)
+
+
+def check_arguments(who: str, model_args: Any, model_kwargs: Any) -> None:
+    """Refuse what is no tuple and no dict: an array would be taken apart into its rows.
+
+    Examples
+    --------
+    >>> check_arguments("log_density", (1.0,), {"y": 2.0})
+    """
+    if not isinstance(model_args, (tuple, list)):
+        raise TypeError(
+            f"{who}: model_args must be a tuple of the model's arguments, got "
+            f"{_describe(model_args)}; a single argument y is written (y,)"
+        )
+    if not isinstance(model_kwargs, Mapping):
+        raise TypeError(
+            f"{who}: model_kwargs must be a dict of the model's keyword arguments, got "
+            f"{_describe(model_kwargs)}; for none write {{}}"
+        )
 
 
 def abstract_trace(

@@ -15,6 +15,7 @@ from sojourn_infer.per_draw import OfOneDraw, PerDraw, Settings
 from sojourn_infer.sites import (
     Model,
     abstract_trace,
+    check_arguments,
     is_latent,
     latent_sites,
     only_latent,
@@ -85,6 +86,7 @@ def constrain_fn(
     >>> constrain_fn(model, (), {}, {"x": np.zeros(3)}, batch_ndims=1)["x"].tolist()
     [3.0, 3.0, 3.0]
     """
+    check_arguments("constrain_fn", model_args, model_kwargs)
     params = _arrays("constrain_fn", params)
     target = ModelTarget(model)
     one = {name: _one_of(name, value, batch_ndims) for name, value in params.items()}
@@ -177,6 +179,7 @@ def unconstrain_fn(
     >>> float(unconstrain_fn(model, (), {}, {"x": 3.0})["x"])
     0.0
     """
+    check_arguments("unconstrain_fn", model_args, model_kwargs)
     params = _arrays("unconstrain_fn", params)
     one = {name: _one_of(name, value, batch_ndims) for name, value in params.items()}
     _check_names(model, model_args, model_kwargs, one)
