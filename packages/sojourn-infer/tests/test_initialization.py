@@ -213,6 +213,11 @@ def test_what_is_no_key(use, key):
         use(key, scales)
 
 
+def test_no_keys():
+    with pytest.raises(TypeError, match=r"initialize_model: rng_key is .*\(0,\) of key<fry>"):
+        initialize_model(jax.random.split(jax.random.key(0), 0), scales)
+
+
 def test_one_key_for_paths():
     with pytest.raises(TypeError, match=r"one random key.*\(3,\) of key<fry>"):
         pathfinder(jax.random.split(jax.random.key(0), 3), scales)

@@ -422,6 +422,11 @@ REFUSED = {
         ValueError,
         ("params['scale']", "()", "leave batch_ndims out"),
     ),
+    "sets in a list": (
+        lambda: of_sets(3, {"loc": [1.0, 2.0]}),
+        ValueError,
+        ("but params['loc'][0] has shape (). Give each an array",),
+    ),
     "no set": (lambda: of_sets(3, {"loc": np.zeros(0)}), ValueError, ("no set", "(0,)")),
     "a set that does not fit": (
         lambda: of_sets(3, {"loc": np.zeros((5, 2), np.float32)})(KEY, X),

@@ -36,7 +36,7 @@ def check_key(who: str, key: Any, batch: bool = False) -> None:
     >>> check_key("pathfinder: rng_key", jax.random.key(0))
     """
     is_key = hasattr(key, "dtype") and (_is_typed(key) or (key.dtype == jnp.uint32 and key.ndim))
-    if is_key and (batch or key_batch_shape(key) == ()):
+    if is_key and (key.size > 0 if batch else key_batch_shape(key) == ()):
         return
     what = f"an array {key.shape} of {key.dtype}" if hasattr(key, "dtype") else repr(key)
     kind = "a random key or a batch of them" if batch else "one random key"

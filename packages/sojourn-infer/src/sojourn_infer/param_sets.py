@@ -66,12 +66,12 @@ def count_sets(who: str, params: Mapping[str, Any], batch_ndims: int) -> int | N
             "batch_ndims=1, and reshape the results"
         )
     for name, other in shapes.items():
-        if not other or other[0] != shape[0]:
+        if not other or other[:1] != shape[:1]:
+            beside = "" if name == first else f" and {first} has shape {shape}"
             raise ValueError(
                 f"{who}: batch_ndims=1 says that the leading dim of every array of params counts "
-                f"sets of parameters, but {name} has shape {other} and {first} has shape {shape}. "
-                "Give each as many values as there are sets; leave batch_ndims out if params is "
-                "a single set"
+                f"sets of parameters, but {name} has shape {other}{beside}. Give each an array of "
+                "as many values as there are sets; leave batch_ndims out if params is a single set"
             )
     if not shape[0]:
         raise ValueError(f"{who}: params holds no set of parameters: {first} has shape {shape}")
