@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import sojourn_distributions as dist
-from sojourn_infer import log_density
+from sojourn_infer import compute_log_probs, log_density, potential_energy
 from sojourn_primitives import deterministic, factor, handlers, plate, sample
 
 Y = np.array([[0.3, -1.2, 0.8], [2.0, 0.1, -0.4]])
@@ -182,3 +182,16 @@ def test_a_latent_site_without_value_needs_a_seed():
     density, trace = log_density(handlers.seed(regression, 0), (Y[0],), {}, {"weight": WEIGHT})
     assert np.isfinite(density)
     assert trace["scale"]["value"] > 0
+
+
+def reads_its_scale():
+    """Python sees the value of a latent site, as in a debugger."""
+    scale = sample("scale", dist.Normal(0.0, 1.0))
+    sample("x", dist.Normal(0.0, scale if scale < 0 else 2 * scale))
+
+
+@pytest.mark.parametrize("density", [log_density, compute_log_probs, potential_energy])
+def test_values_are_read_and_judged_outside_of_a_program(density):
+    density(reads_its_scale, (), {}, {"scale": jnp.ones(()), "x": jnp.zeros(())})
+    with pytest.raises(ValueError, match=r"invalid scale parameter: .* scale = -1.0"):
+        density(reads_its_scale, (), {}, {"scale": -jnp.ones(()), "x": jnp.zeros(())})
