@@ -1,13 +1,18 @@
 """Special functions keep their precision where the textbook formula loses it."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import special
 
+from sojourn_distributions import Bernoulli
 from sojourn_distributions.gamma_functions import log_beta
 from sojourn_distributions.numerics import (
+    divide,
     log1mexp,
     log1p_square,
+    log_complement,
     log_positive,
     log_power,
     log_sum_exp,
@@ -61,6 +66,64 @@ def test_log_positive(x64):
     np.testing.assert_allclose(jax.vmap(first)(x[[0, 2, 3]]), [0.4, 0, 0], rtol=1e-14)
     np.testing.assert_allclose(jax.vmap(second)(x[[0, 2, 3]]), [-0.16, 0, 0], rtol=1e-14)
     assert log_positive(3) == log_positive(3.0)
+
+
+def test_log_positive_or_the_least(x64):
+    x = np.array([2.5, 1e-300, 0.0, -1.0])
+    for least in (-np.inf, -1e30):
+        found, pull = jax.vjp(lambda x, y=least: log_positive(x, y), x)
+        np.testing.assert_allclose(found, [np.log(2.5), np.log(1e-300), least, least], rtol=1e-14)
+        np.testing.assert_allclose(pull(np.ones(4))[0], [0.4, 1e300, 0, 0], rtol=1e-14)
+
+
+def test_log_complement(x64):
+    x = np.array([0.5, 1e-20, 1.0, 2.0])
+    found, pull = jax.vjp(log_complement, x)
+    np.testing.assert_allclose(found, [np.log(0.5), -1e-20, -np.inf, -np.inf], rtol=1e-14)
+    np.testing.assert_allclose(pull(np.ones(4))[0], [-2, -1, 0, 0], rtol=1e-14)
+
+
+def test_division_by_what_is_traced(x64):
+    x, scale = np.array([1.0, -3.0]), 0.7
+    assert divide(jnp.asarray(x), 1).tolist() == x.tolist()
+    expected = jax.hessian(lambda s: jnp.sum((x / s) ** 3))(scale)
+    np.testing.assert_allclose(
+        jax.hessian(lambda s: jnp.sum(divide(x, s) ** 3))(scale), expected, rtol=1e-12
+    )
+    np.testing.assert_allclose(jax.jit(divide)(x, scale), x / scale, rtol=1e-15)
+
+
+def test_bernoulli_of_probabilities_near_0_and_1():
+    probs = np.concatenate([np.logspace(-30, -0.1, 200), 1 - np.logspace(-7, -1, 50), [0, 1]])
+    probs = probs.astype("float32")
+    with np.errstate(divide="ignore"):
+        exact = {0: np.log1p(-np.float64(probs)), 1: np.log(np.float64(probs))}
+        slopes = {0: -1 / (1 - np.float64(probs)), 1: 1 / np.float64(probs)}
+    for value in (0, 1):
+        log_prob = lambda p, v=value: Bernoulli(p).log_prob(v)  # noqa: E731
+        np.testing.assert_allclose(jax.jit(log_prob)(probs), exact[value], rtol=4e-7)
+        expected = np.where(np.isinf(exact[value]), 0, slopes[value])
+        np.testing.assert_allclose(jax.vmap(jax.grad(log_prob))(probs), expected, rtol=4e-7)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 2.0, -0.5], ids=str)
+def test_log_power_of_a_known_exponent(exponent):
+    value = np.float32([-1.0, 0.0, 3.0])
+    expected, pull_back = jax.vjp(lambda v, e: log_power(v, e), value, np.float32(exponent))
+    found, pull = jax.vjp(lambda v: log_power(v, exponent), value)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    weights = np.float32([0.3, 0.5, 2.0])
+    np.testing.assert_allclose(pull(weights)[0], pull_back(weights)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [3, 20])
+def test_log_sum_exp_of_few_and_of_many(size):
+    x = np.random.default_rng(2).normal(size=(size, 4, 1)).astype("float32")
+    x[:, 1], x[0, 2] = -np.inf, np.inf
+    for bounded in (False, True):
+        x = np.minimum(x, 1e30) if bounded else x
+        found = log_sum_exp(x, (0,), bounded)
+        np.testing.assert_allclose(found, special.logsumexp(x, 0), rtol=1e-5)
 
 
 def test_log_sum_exp(x64):

@@ -89,6 +89,18 @@ def test_dims_that_are_counted_through_and_gradients(entries):
     np.testing.assert_allclose(slope, by_hand, rtol=1e-5, atol=1e-5)
 
 
+def test_the_gradient_of_an_index_is_the_same_known_and_traced():
+    rows = np.array([[0, -1, 1], [1, 1, -2]])
+    weights = RNG.normal(size=(2, 3, *X.shape[1:])).astype(np.float32)
+
+    def slope(x, rows):
+        return jax.grad(lambda x: (weights * vindex(x, rows)).sum())(x)
+
+    np.testing.assert_allclose(
+        jax.jit(lambda x: slope(x, rows))(X), jax.jit(slope)(X, rows), rtol=1e-6
+    )
+
+
 def test_rows_of_a_large_table():
     table = np.arange(300.0).reshape(100, 3)
     rows = np.array([[99, 0], [5, 5]])

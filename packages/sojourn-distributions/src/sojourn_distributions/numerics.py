@@ -1,14 +1,14 @@
 """Functions of densities that stay exact, with finite gradients, at the edges of their domains.
 
-They are compiled functions so that a traced model, which calls them at many sites, traces each
-once for a type and shape.
+Of many operations, they are compiled functions: a traced model, which calls them at many sites,
+traces each once for a type and shape. Of few, they have rules for their gradients.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -28,6 +28,7 @@ __all__ = [
     "log_power",
     "log_sum_exp",
     "ndtri_exp",
+    "shares",
 ]
 
 
@@ -49,8 +50,8 @@ def _log_positive(x: Any, otherwise: float) -> Any:
     if otherwise == 0.0:
         return jax.lax.log(_positive_or(x, 1.0))
     # No selection after the logarithm, which would need x again wherever the result is used.
-    result = jax.lax.log(jax.lax.max(x, jax.lax.full_like(x, 0.0)))
-    return jax.lax.max(result, jax.lax.full_like(x, otherwise))
+    result = jax.lax.log(jnp.maximum(x, 0))
+    return result if otherwise == -math.inf else jnp.maximum(result, otherwise)
 
 
 @_log_positive.defjvp
@@ -77,8 +78,8 @@ def _positive_or(x: Any, other: float) -> Any:
     return jax.lax.select(x > 0, x, jax.lax.full_like(x, other))
 
 
-_FEW = 8
-_SMALL = 2**13
+_MOST_TERMS, _MOST_ENTRIES = 8, 2**13
+"""A log sum of no more terms, over an array of no more entries, is written out term by term."""
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
@@ -88,27 +89,7 @@ def log_sum_exp(x: Any, axes: tuple[int, ...], bounded: bool = False) -> Any:
     With `bounded`, no term is plus infinity. The program is then one of maxima, sums and
     exponentials alone, which some compilers make one kernel of.
     """
-    shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
-    if len(axes) == 1 and x.shape[axes[0]] <= _FEW and x.size <= _SMALL:
-        return _log_sum_exp_of(
-            jax.lax.index_in_dim(x, k, axes[0], keepdims=False) for k in range(x.shape[axes[0]])
-        )
-    # Dims of size 1 go along: left in between, they keep the maximum and the sum apart.
-    axes = tuple(axis for axis, n in enumerate(x.shape) if axis in axes or n == 1)
-    if bounded:
-        lowest = jnp.finfo(x.dtype).min
-        top = jax.lax.reduce(x, np.asarray(lowest, x.dtype), jax.lax.max, axes)
-    else:
-        top = _finite(jnp.max(x, axes))
-    total = jnp.sum(jnp.exp(x - jax.lax.expand_dims(top, axes)), axes)
-    return jax.lax.reshape(jnp.log(total) + top, shape)
-
-
-def _log_sum_exp_of(terms: Iterable[Any]) -> Any:
-    """Write out few terms: one kernel with what surrounds it, instead of a maximum and a sum."""
-    terms = list(terms)
-    top = _finite(functools.reduce(jnp.maximum, terms))
-    return jnp.log(functools.reduce(jnp.add, [jnp.exp(term - top) for term in terms])) + top
+    return _log_sum_exp(x, axes, bounded)
 
 
 # The rule computes the exponentials anew from the result: nothing but it is kept for the gradient,
@@ -118,9 +99,36 @@ def _log_sum_exp_jvp(
     axes: tuple[int, ...], bounded: bool, primals: tuple[Any], tangents: tuple[Any]
 ) -> tuple[Any, Any]:
     (x,), (dx,) = primals, tangents
-    result = log_sum_exp(x, axes, bounded)
-    shares = jnp.exp(x - jax.lax.expand_dims(_finite(result), axes))
-    return result, jnp.sum(shares * dx, axes)
+    result = _log_sum_exp(x, axes, bounded)
+    return result, jnp.sum(shares(x, result, axes) * dx, axes)
+
+
+def shares(x: Any, log_total: Any, axes: tuple[int, ...]) -> Any:
+    """What the exponentials have of the sum of which `log_sum_exp` is the log; of no sum, 0."""
+    return jnp.exp(x - jax.lax.expand_dims(_finite(log_total), axes))
+
+
+def _log_sum_exp(x: Any, axes: tuple[int, ...], bounded: bool) -> Any:
+    if len(axes) == 1 and x.shape[axes[0]] <= _MOST_TERMS and x.size <= _MOST_ENTRIES:
+        terms = range(x.shape[axes[0]])
+        return _of_terms([jax.lax.index_in_dim(x, k, axes[0], keepdims=False) for k in terms])
+    shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
+    # Dims of size 1 go along: left in between, they keep the maximum and the sum apart.
+    axes = tuple(axis for axis, n in enumerate(x.shape) if axis in axes or n == 1)
+    fixed = jax.lax.stop_gradient(x)
+    if bounded:
+        lowest = np.asarray(jnp.finfo(x.dtype).min, x.dtype)
+        top = jax.lax.reduce(fixed, lowest, jax.lax.max, axes)
+    else:
+        top = _finite(jnp.max(fixed, axes))
+    total = jnp.sum(jnp.exp(x - jax.lax.expand_dims(top, axes)), axes)
+    return jax.lax.reshape(jnp.log(total) + top, shape)
+
+
+def _of_terms(terms: Sequence[Any]) -> Any:
+    """Write out the terms: one kernel with what surrounds it, instead of a maximum and a sum."""
+    top = _finite(functools.reduce(jnp.maximum, map(jax.lax.stop_gradient, terms)))
+    return jnp.log(functools.reduce(jnp.add, [jnp.exp(term - top) for term in terms])) + top
 
 
 def _finite(shift: Any) -> Any:
@@ -162,8 +170,11 @@ def log_power(value: Any, exponent: Any) -> Any:
         # No logarithm, nor the gradient of one.
         flat = jnp.zeros(np.broadcast_shapes(np.shape(value), np.shape(exponent)), dtype)
         return jnp.where(jnp.greater_equal(value, 0), flat, -jnp.inf)
-    if is_concrete(exponent) and np.all(np.greater(exponent, 0)):
-        return exponent * log_positive(value, -math.inf)
+    if is_concrete(exponent) and np.all(np.not_equal(exponent, 0)):
+        result = exponent * log_positive(value, -math.inf)
+        if np.all(np.greater(exponent, 0)):
+            return result
+        return jnp.where(jnp.less(value, 0), -jnp.inf, result)
     xp = namespace(exponent)
     limit = xp.where(xp.greater(exponent, 0), -xp.inf, xp.inf)
     at_zero = xp.where(xp.equal(exponent, 0), 0.0, limit)

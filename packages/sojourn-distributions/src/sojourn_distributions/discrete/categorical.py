@@ -11,7 +11,7 @@ import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, on_host
-from sojourn_distributions.discrete.categories import few_first, pick, pick_at
+from sojourn_distributions.discrete.categories import few_first, log_softmax_at, pick
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose, log_probability
 from sojourn_distributions.discrete.saddle_point import within
@@ -181,8 +181,7 @@ class CategoricalLogits(CategoricalBase):
 
     def _log_mass(self, index: Any) -> Any:
         logits, place = few_first(jnp.asarray(self.logits, self._dtype), index)
-        log_total = log_sum_exp(logits, (logits.ndim + place,), bounded=True)
-        return pick_at(logits, index, place) - log_total
+        return log_softmax_at(logits, index, place)
 
 
 def Categorical(

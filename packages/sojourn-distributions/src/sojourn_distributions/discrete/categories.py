@@ -1,10 +1,9 @@
 """Tables over a few categories: how they lie, the entry of one category, and weighted sums.
 
 Side by side, a few categories would be gone through one after another. In front of the dims of a
-batch they are not: a processor takes many elements of the batch at once. Written out category by
-category, picking and weighing are a single kernel, together with what surrounds them; their rules
-give the gradients as products with a mask or the weights, where the chain rule would put together
-what it has taken apart.
+batch they are not: a processor takes many elements of the batch at once. The rules give gradients
+as products with a mask or with weights, where the chain rule would put together what it has taken
+apart.
 """
 
 from __future__ import annotations
@@ -16,13 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["few_first", "pick", "pick_at", "weigh"]
+from sojourn_distributions.numerics import log_sum_exp, shares
+
+__all__ = ["few_first", "log_softmax_at", "pick", "pick_at", "weigh"]
 
 _FEW = 64
 """Up to this many categories `few_first` moves them."""
 
 _MOST_WRITTEN_OUT = 8
-"""Up to this many categories they are taken one by one."""
+"""Up to this many categories `weigh` writes out one by one: a kernel with what surrounds them."""
 
 
 def few_first(table: Any, index: Any) -> tuple[Any, int]:
@@ -47,11 +48,7 @@ def pick(table: Any, index: Any) -> Any:
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def pick_at(table: Any, index: Any, place: int) -> Any:
     """Pick an entry along axis `place`, from the right; the index broadcasts with the others."""
-    index = jnp.expand_dims(index, place).astype(int)
-    rank = max(index.ndim, table.ndim)
-    table, index = (jnp.reshape(x, (1,) * (rank - x.ndim) + x.shape) for x in (table, index))
-    entry = jnp.take_along_axis(table, index, place, mode="promise_in_bounds")
-    return jnp.squeeze(entry, place)
+    return _entry(table, index, place)
 
 
 @pick_at.defjvp
@@ -59,9 +56,39 @@ def _pick_at_jvp(
     place: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
     (table, index), (tangent, _) = primals, tangents
+    hit = _is_entry(table, index, place)
+    return _entry(table, index, place), jnp.sum(jnp.where(hit, tangent, 0), place)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def log_softmax_at(logits: Any, index: Any, place: int) -> Any:
+    """Pick an entry of the log of the softmax along axis `place`, as `pick_at` does."""
+    return _entry(logits, index, place) - log_sum_exp(logits, (logits.ndim + place,), bounded=True)
+
+
+@log_softmax_at.defjvp
+def _log_softmax_at_jvp(
+    place: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    (logits, index), (tangent, _) = primals, tangents
+    axes = (logits.ndim + place,)
+    log_total = log_sum_exp(logits, axes, bounded=True)
+    hit = _is_entry(logits, index, place)
+    own, rest = jnp.where(hit, tangent, 0), shares(logits, log_total, axes) * tangent
+    return _entry(logits, index, place) - log_total, jnp.sum(own, place) - jnp.sum(rest, place)
+
+
+def _entry(table: Any, index: Any, place: int) -> Any:
+    index = jnp.expand_dims(index, place).astype(int)
+    rank = max(index.ndim, table.ndim)
+    table, index = (jnp.reshape(x, (1,) * (rank - x.ndim) + x.shape) for x in (table, index))
+    entry = jnp.take_along_axis(table, index, place, mode="promise_in_bounds")
+    return jnp.squeeze(entry, place)
+
+
+def _is_entry(table: Any, index: Any, place: int) -> Any:
     category = np.arange(table.shape[place]).reshape((-1,) + (1,) * (-1 - place))
-    hit = jnp.equal(jnp.expand_dims(index, place), category)
-    return pick_at(table, index, place), jnp.sum(jnp.where(hit, tangent, 0), place)
+    return jnp.equal(jnp.expand_dims(index, place), category)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
@@ -70,11 +97,7 @@ def weigh(table: Any, weights: Any, place: int, floor: float) -> Any:
 
     ``floor`` stands for what is less: infinity times 0 is not 0.
     """
-    table = jnp.maximum(table, floor)
-    if table.shape[place] > _MOST_WRITTEN_OUT:
-        return jnp.sum(table * weights, place)
-    pairs = zip(_entries(table, place), _entries(weights, place), strict=True)
-    return functools.reduce(jnp.add, (entry * weight for entry, weight in pairs))
+    return _weigh(table, weights, place, floor)
 
 
 @weigh.defjvp
@@ -82,7 +105,14 @@ def _weigh_jvp(
     place: int, floor: float, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
     (table, weights), (tangent, _) = primals, tangents
-    return weigh(table, weights, place, floor), jnp.sum(tangent * weights, place)
+    return _weigh(table, weights, place, floor), jnp.sum(tangent * weights, place)
+
+
+def _weigh(table: Any, weights: Any, place: int, floor: float) -> Any:
+    if table.shape[place] > _MOST_WRITTEN_OUT:
+        return jnp.sum(jnp.maximum(table, floor) * weights, place)
+    pairs = zip(_entries(table, place), _entries(weights, place), strict=True)
+    return functools.reduce(jnp.add, [jnp.maximum(x, floor) * weight for x, weight in pairs])
 
 
 def _entries(table: Any, place: int) -> list[Any]:

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sojourn_distributions import constraints, known
-from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, on_host
 from sojourn_distributions.discrete.enumeration import common_bound, support_values
 from sojourn_distributions.discrete.parameterization import log_probability
 from sojourn_distributions.discrete.saddle_point import within
@@ -65,6 +66,11 @@ class DiscreteUniform(Distribution):
         return jax.random.randint(key, self.shape(sample_shape), self.low, self.high + 1)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        if all(map(is_concrete, (value, self.low, self.high))):
+            # Of what is known, nothing is left to the program.
+            value, low, high = map(on_host, (value, self.low, self.high))
+            inside = (value >= low) & (value <= high) & (value == np.floor(value))
+            return jnp.asarray(np.where(inside, -np.log(high - low + 1), -np.inf), self._dtype)
         inside, _ = within(value, self.low, self.high)
         return jnp.where(inside, -known.log(self._size), -jnp.inf)
 
