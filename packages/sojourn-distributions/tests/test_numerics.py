@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from sojourn_distributions import Bernoulli
+from sojourn_distributions import Bernoulli, Normal
 from sojourn_distributions.gamma_functions import log_beta
 from sojourn_distributions.numerics import (
     divide,
@@ -162,4 +162,31 @@ def test_log_beta(precision):
     slopes = jax.vmap(jax.grad(log_beta))(a, b)
     np.testing.assert_allclose(
         slopes, special.digamma(a) - special.digamma(a + b), rtol=2e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("loc_shape", [(), (4, 1), (3,)], ids=str)
+def test_gradients_of_a_normal_density(x64, loc_shape):
+    rng = np.random.default_rng(4)
+    value, loc = rng.normal(size=(4, 3)), rng.normal(size=loc_shape)
+    scale = rng.gamma(3.0, size=(1, 3))
+
+    def textbook(value, loc, scale):
+        density = jnp.exp(-0.5 * ((value - loc) / scale) ** 2) / (scale * np.sqrt(2 * np.pi))
+        return jnp.sum(jnp.sin(jnp.log(density)))
+
+    def own(value, loc, scale):
+        return jnp.sum(jnp.sin(Normal(loc, scale).log_prob(value)))
+
+    args = (value, loc, scale)
+    np.testing.assert_allclose(own(*args), textbook(*args), rtol=1e-12)
+    for which in (0, 1, 2, (0, 1, 2)):
+        for found, expected in zip(
+            jax.tree.leaves(jax.jit(jax.grad(own, which))(*args)),
+            jax.tree.leaves(jax.grad(textbook, which)(*args)),
+            strict=True,
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(
+        jax.hessian(own, 2)(*args), jax.hessian(textbook, 2)(*args), rtol=1e-10, atol=1e-12
     )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.custom_derivatives import SymbolicZero
 from jax.scipy.special import erf, erfinv
 
-from sojourn_distributions import constraints, known
-from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions import constraints
+from sojourn_distributions.arrays import Array, ArrayLike, float_dtype
 from sojourn_distributions.continuous.location_scale import LocationScale
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import divide, ndtri_exp
+from sojourn_distributions.numerics import ndtri_exp
 from sojourn_distributions.special import log_ndtr, ndtr, ndtri
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import ExpTransform, Transform
@@ -23,6 +27,55 @@ __all__ = ["HalfNormal", "LogNormal", "Normal"]
 Shape = tuple[int, ...]
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+
+
+def log_density(value: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Any:
+    """Log of the normal density; the arguments broadcast.
+
+    It is the one that models use most, and so has a rule for its gradient: the chain rule,
+    operation by operation, takes several times as long to trace and divides more than once.
+    """
+    dtype = float_dtype(value, loc, scale)
+    return _log_density(*(jnp.asarray(x, dtype) for x in (value, loc, scale)))
+
+
+@jax.custom_jvp
+def _log_density(value: Any, loc: Any, scale: Any) -> Any:
+    z, _, wide = _standard(value, loc, scale)
+    log_scale = lax.add(lax.log(scale), lax.full_like(scale, _HALF_LOG_2PI))
+    return lax.sub(lax.mul(lax.full_like(z, -0.5), lax.mul(z, z)), wide(log_scale))
+
+
+def _log_density_jvp(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]) -> Any:
+    z, precision, wide = _standard(*primals)
+    along_value, along_loc, along_scale = tangents
+    slope = lax.full_like(z, 0)
+    if not isinstance(along_value, SymbolicZero):
+        slope = lax.sub(slope, lax.mul(z, wide(along_value)))
+    if not isinstance(along_loc, SymbolicZero):
+        slope = lax.add(slope, lax.mul(z, wide(along_loc)))
+    if not isinstance(along_scale, SymbolicZero):
+        excess = lax.sub(lax.mul(z, z), lax.full_like(z, 1))
+        slope = lax.add(slope, lax.mul(excess, wide(along_scale)))
+    return _log_density(*primals), lax.mul(wide(precision), slope)
+
+
+_log_density.defjvp(_log_density_jvp, symbolic_zeros=True)
+
+
+def _standard(value: Any, loc: Any, scale: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
+    """Return ``(value - loc) / scale``, ``1 / scale``, and what repeats arrays to its shape."""
+    shape = np.broadcast_shapes(value.shape, loc.shape, scale.shape)
+
+    def wide(x: Any) -> Any:
+        if x.shape == shape:
+            return x
+        kept = [axis for axis in range(-x.ndim, 0) if x.shape[axis] == shape[axis]]
+        x = lax.squeeze(x, [axis for axis in range(-x.ndim, 0) if axis not in kept])
+        return lax.broadcast_in_dim(x, shape, [len(shape) + axis for axis in kept])
+
+    precision = lax.div(lax.full_like(scale, 1), scale)
+    return lax.mul(lax.sub(wide(value), wide(loc)), wide(precision)), precision, wide
 
 
 class Normal(LocationScale):
@@ -50,6 +103,9 @@ class Normal(LocationScale):
 
     def _noise(self, key: Array, shape: Shape) -> Any:
         return jax.random.normal(key, shape, self._dtype)
+
+    def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
+        return log_density(value, self.loc, self.scale)
 
     def _standard_log_prob(self, z: Any) -> Any:
         return -0.5 * z * z - _HALF_LOG_2PI
@@ -154,9 +210,8 @@ class HalfNormal(Distribution):
         return self.scale * jnp.abs(jax.random.normal(key, self.shape(sample_shape), self._dtype))
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        z = divide(value, self.scale)
-        log_density = -0.5 * z * z - (known.log(self.scale) + (_HALF_LOG_2PI - math.log(2.0)))
-        return jnp.where(jnp.greater_equal(value, 0), log_density, -jnp.inf)
+        log_half = log_density(value, 0.0, self.scale)
+        return jnp.where(jnp.greater_equal(value, 0), log_half + math.log(2.0), -jnp.inf)
 
     def cdf(self, value: ArrayLike) -> Any:
         return erf(jnp.maximum(value, 0.0) / self.scale * math.sqrt(0.5))

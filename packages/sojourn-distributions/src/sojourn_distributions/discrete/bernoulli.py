@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, namespace
@@ -60,22 +62,26 @@ def _on_boolean(value: Any, log_mass: Any) -> Any:
 # computer scientist should know about floating-point arithmetic", Theorem 4).
 @jax.custom_jvp
 def _log_choice(probs: Any, is_one: Any) -> Any:
-    """``log(probs)`` or else ``log(1 - probs)``; minus infinity, with gradient 0, at 0."""
-    chosen = jnp.where(is_one, probs, 1 - probs)
-    log_chosen = jnp.log(jnp.maximum(chosen, 0))
-    rounded = 1 - chosen
-    is_tiny = rounded == 0
-    ratio = jnp.where(is_tiny, 1.0, probs) / jnp.where(is_tiny, 1.0, rounded)
-    otherwise = jnp.where(is_tiny, -probs, log_chosen * ratio)
-    return jnp.where(is_one, log_chosen, otherwise)
+    """``log(probs)`` or else ``log(1 - probs)``, of one shape; minus infinity at 0."""
+    one = lax.full_like(probs, 1)
+    chosen = lax.select(is_one, probs, lax.sub(one, probs))
+    log_chosen = lax.log(lax.max(chosen, lax.full_like(probs, 0)))
+    rounded = lax.sub(one, chosen)
+    is_tiny = lax.eq(rounded, lax.full_like(probs, 0))
+    of_complement = lax.mul(log_chosen, lax.div(probs, lax.select(is_tiny, one, rounded)))
+    of_complement = lax.select(is_tiny, lax.neg(probs), of_complement)
+    return lax.select(is_one, log_chosen, of_complement)
 
 
 @_log_choice.defjvp
 def _log_choice_jvp(primals: tuple[Any, Any], tangents: tuple[Any, Any]) -> tuple[Any, Any]:
     (probs, is_one), (tangent, _) = primals, tangents
-    chosen = jnp.where(is_one, probs, probs - 1)
-    slope = 1 / jnp.where(jnp.where(is_one, probs > 0, probs < 1), chosen, jnp.inf)
-    return _log_choice(probs, is_one), slope * tangent
+    zero, one, inf = (lax.full_like(probs, x) for x in (0, 1, math.inf))
+    # Where the logarithm is minus infinity, the gradient is 0.
+    of_one = lax.select(lax.gt(probs, zero), probs, inf)
+    of_zero = lax.select(lax.lt(probs, one), lax.sub(probs, one), inf)
+    divisor = lax.select(is_one, of_one, of_zero)
+    return _log_choice(probs, is_one), lax.div(tangent, divisor)
 
 
 class BernoulliProbs(_Bernoulli):
@@ -104,8 +110,10 @@ class BernoulliProbs(_Bernoulli):
         return draws.astype(int)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        probs = jnp.asarray(self.probs, self._dtype)
-        return _on_boolean(value, _log_choice(probs, jnp.equal(value, 1)))
+        shape = np.broadcast_shapes(np.shape(value), self.batch_shape)
+        probs = jnp.broadcast_to(jnp.asarray(self.probs, self._dtype), shape)
+        is_one = namespace(value).equal(value, 1)
+        return _on_boolean(value, _log_choice(probs, jnp.broadcast_to(is_one, shape)))
 
     def entropy(self) -> Any:
         return -(xlogy(self.probs, self.probs) + xlog1py(1 - self.probs, -self.probs))

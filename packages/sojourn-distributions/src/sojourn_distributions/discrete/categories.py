@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from sojourn_distributions.numerics import log_sum_exp, shares
 
@@ -57,7 +58,7 @@ def _pick_at_jvp(
 ) -> tuple[Any, Any]:
     (table, index), (tangent, _) = primals, tangents
     hit = _is_entry(table, index, place)
-    return _entry(table, index, place), jnp.sum(jnp.where(hit, tangent, 0), place)
+    return _entry(table, index, place), _sum(jnp.where(hit, tangent, 0), place)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -75,7 +76,12 @@ def _log_softmax_at_jvp(
     log_total = log_sum_exp(logits, axes, bounded=True)
     hit = _is_entry(logits, index, place)
     own, rest = jnp.where(hit, tangent, 0), shares(logits, log_total, axes) * tangent
-    return _entry(logits, index, place) - log_total, jnp.sum(own, place) - jnp.sum(rest, place)
+    slope = _sum(own, place) - _sum(rest, place)
+    return _entry(logits, index, place) - log_total, slope
+
+
+def _sum(x: Any, place: int) -> Any:
+    return lax.reduce_sum(x, (x.ndim + place,))
 
 
 def _entry(table: Any, index: Any, place: int) -> Any:
@@ -105,12 +111,12 @@ def _weigh_jvp(
     place: int, floor: float, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
     (table, weights), (tangent, _) = primals, tangents
-    return _weigh(table, weights, place, floor), jnp.sum(tangent * weights, place)
+    return _weigh(table, weights, place, floor), _sum(tangent * weights, place)
 
 
 def _weigh(table: Any, weights: Any, place: int, floor: float) -> Any:
     if table.shape[place] > _MOST_WRITTEN_OUT:
-        return jnp.sum(jnp.maximum(table, floor) * weights, place)
+        return _sum(jnp.maximum(table, floor) * weights, place)
     pairs = zip(_entries(table, place), _entries(weights, place), strict=True)
     return functools.reduce(jnp.add, [jnp.maximum(x, floor) * weight for x, weight in pairs])
 
