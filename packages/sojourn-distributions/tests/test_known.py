@@ -48,7 +48,6 @@ def test_large_arguments_do_not_cancel(x64):
 
 
 PRIORS = [
-    (dist.Cauchy(0.0, 2.0), 2),
     (dist.Beta(2.0, 3.5), 2),
     (dist.Gamma(2.0, 3.0), 1),
     (dist.Exponential(2.0), 0),
