@@ -57,20 +57,17 @@ def _on_boolean(value: Any, log_mass: Any) -> Any:
     return log_mass if xp is np and np.all(inside) else jnp.where(inside, log_mass, -jnp.inf)
 
 
-# One logarithm for both cases. That of 1 - x, where x is small and half lost in the difference, has
-# the same relative error as the difference itself, taken back from 1 (Goldberg 1991, "What every
-# computer scientist should know about floating-point arithmetic", Theorem 4).
+# One logarithm for both cases. In 1 - x, where x is small, the last digits of x are lost: they are
+# what 1 - x and x lack to 1, and the logarithm of 1 - x is less by them. (What is left out is their
+# product with x, at most half a unit in the last place of the result.)
 @jax.custom_jvp
 def _log_choice(probs: Any, is_one: Any) -> Any:
     """``log(probs)`` or else ``log(1 - probs)``, of one shape; minus infinity at 0."""
-    one = lax.full_like(probs, 1)
+    zero, one = lax.full_like(probs, 0), lax.full_like(probs, 1)
     chosen = lax.select(is_one, probs, lax.sub(one, probs))
-    log_chosen = lax.log(lax.max(chosen, lax.full_like(probs, 0)))
-    rounded = lax.sub(one, chosen)
-    is_tiny = lax.eq(rounded, lax.full_like(probs, 0))
-    of_complement = lax.mul(log_chosen, lax.div(probs, lax.select(is_tiny, one, rounded)))
-    of_complement = lax.select(is_tiny, lax.neg(probs), of_complement)
-    return lax.select(is_one, log_chosen, of_complement)
+    # As a sum of 1 - x, x and -1 a compiler would take it for 0.
+    lost = lax.sub(probs, lax.sub(one, chosen))
+    return lax.sub(lax.log(lax.max(chosen, zero)), lax.select(is_one, zero, lost))
 
 
 @_log_choice.defjvp

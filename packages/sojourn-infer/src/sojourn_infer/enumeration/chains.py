@@ -394,12 +394,13 @@ def _pairwise(
     while len(product) > 1:
         even = len(product) // 2 * 2
         left, right = product[0:even:2], product[1:even:2]
-        pairs = reduce(left[..., :, :, None] + right[..., None, :, :], (left.ndim - 1,))
+        pairs = reduce(left[..., :, :, None] + right[..., None, :, :], (left.ndim - 1,), False)
         product = jnp.concatenate([pairs, product[even:]])
     first = align(add(starts), (*batch, *state), plates)
     first = jnp.moveaxis(first, range(len(batch), len(batch) + len(state)), range(-len(state), 0))
     first = jnp.broadcast_to(first, (*outer, *sides)).reshape((*outer, width))
-    last = reduce(first[..., :, None] + product[0], (first.ndim - 1,)).reshape((*outer, *sides))
+    last = reduce(first[..., :, None] + product[0], (first.ndim - 1,), False)
+    last = last.reshape((*outer, *sides))
     last = jnp.moveaxis(last, range(-len(state), 0), range(len(batch), len(batch) + len(state)))
     return _rename(Factor(last, (*batch, *state), plates), chain.leaving())
 

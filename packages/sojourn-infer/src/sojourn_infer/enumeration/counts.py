@@ -49,20 +49,11 @@ def summed_log_prob(fn: Any, value: Any, dims: Collection[int]) -> jax.Array | N
         The sum; None where the distribution is another, or there is nothing to gain.
     """
     batch = np.broadcast_shapes(fn.batch_shape, np.shape(value))
-    masks = []
-    while isinstance(fn, dist.ExpandedDistribution | dist.MaskedDistribution):
-        mask = getattr(fn, "mask_value", True)
-        if mask is False:
-            return None
-        if mask is not True:
-            masks.append(mask)
-        fn = fn.base_dist
-    if not isinstance(fn, CategoricalBase):
+    fn, masks = _unwrapped(fn)
+    if not isinstance(fn, CategoricalBase) or masks is None:
         return None
     *rows, size = np.broadcast_shapes((*fn.batch_shape, 1), (_size(fn),))
     labels = np.broadcast_shapes(np.shape(value), *map(np.shape, masks))
-    rank = len(batch)
-    known = all(map(is_concrete, [value, *masks])) and math.prod(labels) * size <= MOST_CONSTANTS
     if math.prod(batch) < 2 * math.prod(rows):
         return None  # no row serves several labels
     if size > MOST_CATEGORIES or math.prod(labels) * size > MOST_ENTRIES:
@@ -70,47 +61,63 @@ def summed_log_prob(fn: Any, value: Any, dims: Collection[int]) -> jax.Array | N
     dtype = float_dtype(*jax.tree.leaves(fn))
     if jnp.finfo(dtype).maxexp < 100:
         return None  # half precision has no room for what stands for minus infinity
+    rank = len(batch)
     rows = [1] * (rank - len(rows)) + rows
     labels = (1,) * (rank - len(labels)) + labels
     if any(rows[d] > labels[d] for d in dims):
         return None
-    # Stands for minus infinity, which times 0 is not 0; a billion of it are still finite.
-    lowest = float(jnp.finfo(dtype).min) * 2.0**-30
     # Where each row has labels of its own, there is no matrix of labels that serves all rows; the
     # categories then stand before all dims that labels have.
     apart = any(rows[d] > 1 and labels[d] > 1 and d not in dims for d in range(-rank, 0))
     own = [0, *(rank - d for d, n in enumerate(labels) if n != 1), *(-d for d in dims)]
-    place, floor = (-1 - max(own), -math.inf) if apart else (-1, lowest)
-    table, log_total = fn.log_weights(floor, max(place, -1 - len(fn.batch_shape)))
-    table = jnp.reshape(table, _insert(rows, place, size))
+    place = -1 - max(own) if apart else -1
     # What is known already is counted now, unless it would make the program large.
-    xp = np if known else jnp
+    known = all(map(is_concrete, [value, *masks])) and math.prod(labels) * size <= MOST_CONSTANTS
+    index = _labels(np if known else jnp, value, masks, size)
     here = [d for d in dims if rows[d] == 1]
-    counts, others = _counts(xp, value, masks, labels, place, size, here, table.dtype)
+    counts = _counts(np if known else jnp, index, labels, place, size, here, dtype)
     repeats = math.prod(batch[d] for d in dims if labels[d] == 1)
     counts = counts if repeats == 1 else counts * repeats
-    number = counts.sum(place)
-    if others is not None:
-        none = jnp.full(_insert(rows, place, 1), lowest, table.dtype)
+    # Stands for minus infinity, which times 0 is not 0; a billion of it are still finite.
+    lowest = float(jnp.finfo(dtype).min) * 2.0**-30
+    floor = -math.inf if apart else lowest
+    table, log_total = fn.log_weights(floor, max(place, -1 - len(fn.batch_shape)))
+    table = jnp.reshape(table, _insert(rows, place, size))
+    if counts.shape[place] > size:
+        none = jnp.full(_insert(rows, place, 1), lowest, dtype)
         table = jnp.concatenate([table, none], place)
-        counts = jnp.concatenate([counts, others], place)
     over = [d for d in dims if rows[d] > 1]
     if apart:
         total = weigh(table, counts, place, lowest)
-        if log_total is not None:
-            total = total - jnp.reshape(log_total, rows) * number
-        total = jnp.sum(total, tuple(over), keepdims=True) if over else total
     else:
         total = _matrix_product(table, counts, place, over)
-        if log_total is not None:
-            log_total = jnp.reshape(log_total, _insert(rows, place, 1))
-            number = xp.expand_dims(number, place)
+    if log_total is not None:
+        log_total = jnp.reshape(log_total, _insert(rows, place, 1))
+        of_categories = counts[(..., slice(size), *(slice(None),) * (-1 - place))]
+        number = of_categories.sum(place, keepdims=True)
+        if apart:
+            total = total - jnp.squeeze(log_total * number, place)
+        else:
             total = total - _matrix_product(log_total, number, place, over)
+    total = jnp.sum(total, tuple(over), keepdims=True) if apart and over else total
     # A category without probability, or a value that is none, has taken part. What is added has no
     # gradient that a program would have to select.
     return total + jax.lax.select(
         total < lowest / 2, jnp.full_like(total, -jnp.inf), jnp.zeros_like(total)
     )
+
+
+def _unwrapped(fn: Any) -> tuple[Any, list[Any] | None]:
+    """Return what has been expanded and masked, and the masks, None if all is masked."""
+    masks = []
+    while isinstance(fn, dist.ExpandedDistribution | dist.MaskedDistribution):
+        mask = getattr(fn, "mask_value", True)
+        if mask is False:
+            return fn, None
+        if mask is not True:
+            masks.append(mask)
+        fn = fn.base_dist
+    return fn, masks
 
 
 def _insert(shape: Sequence[int], place: int, size: int) -> tuple[int, ...]:
@@ -128,27 +135,27 @@ def _size(fn: CategoricalBase) -> int:
     return np.shape(fn.enumerate_support(expand=False))[0]
 
 
-def _counts(
-    xp: Any,
-    value: Any,
-    masks: list[Any],
-    shape: tuple[int, ...],
-    place: int,
-    size: int,
-    dims: list[int],
-    dtype: Any,
-) -> tuple[Any, Any]:
-    """Count the labels of each category over some dims, and those of none, if there may be such."""
+def _labels(xp: Any, value: Any, masks: list[Any], size: int) -> Any:
+    """Return the labels as integers: those that are no category are `size`, masked ones -1."""
     value = xp.asarray(value)
     is_category = (value >= 0) & (value < size) & (value == xp.floor(value))
     index = xp.where(is_category, value, size)
     for mask in masks:
         index = xp.where(mask, index, -1)
+    return index
+
+
+def _counts(
+    xp: Any, index: Any, shape: tuple[int, ...], place: int, size: int, dims: list[int], dtype: Any
+) -> Any:
+    """Count the labels of each category over some dims, at last those of none if there may be such.
+
+    The categories get an axis of their own at ``place``.
+    """
+    size += xp is jnp or bool(np.any(index == size))
     index = xp.reshape(xp.broadcast_to(index, shape), _insert(shape, place, 1))
-    category = np.arange(size + 1).reshape((-1,) + (1,) * (-1 - place))
-    counts = xp.sum(xp.equal(index, category), _beside(dims, place), dtype, keepdims=True)
-    counts, others = xp.split(counts, [size], place)
-    return counts, None if xp is np and not others.any() else others
+    category = np.arange(size).reshape((-1,) + (1,) * (-1 - place))
+    return xp.sum(xp.equal(index, category), _beside(dims, place), dtype, keepdims=True)
 
 
 def _matrix_product(table: jax.Array, counts: Any, place: int, dims: list[int]) -> jax.Array:

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from opt_einsum import paths
 
-Reduce = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+Reduce = Callable[[jax.Array, tuple[int, ...], bool], jax.Array]
+"""Reduces a table over axes; the last argument says that no entry is plus infinity."""
 Draws = Mapping["Variable", "Draw"]
 
 
@@ -48,11 +49,14 @@ class Factor(NamedTuple):
         What it is a function of.
     plates : tuple of str
         The plates whose elements each have a factor of their own.
+    bounded : bool
+        Whether no entry can be plus infinity, as in a table of probabilities.
     """
 
     table: jax.Array
     variables: tuple[Variable, ...]
     plates: tuple[str, ...]
+    bounded: bool = False
 
     def sizes(self) -> dict[Variable, int]:
         """Return how many values each variable has."""
@@ -73,7 +77,7 @@ def largest(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     return jnp.clip(top, float(limits.min), float(limits.max))
 
 
-def maximum(table: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+def maximum(table: jax.Array, axes: tuple[int, ...], bounded: bool = False) -> jax.Array:
     """Largest entry over axes: what `log_sum_exp` becomes at temperature 0."""
     return jnp.max(table, axes)
 
@@ -105,7 +109,7 @@ def add(factors: Sequence[Factor]) -> Factor:
     variables = unique(v for factor in factors for v in factor.variables)
     plates = unique(p for factor in factors for p in factor.plates)
     tables = [align(factor, variables, plates) for factor in factors]
-    return Factor(add_up(tables), variables, plates)
+    return Factor(add_up(tables), variables, plates, all(factor.bounded for factor in factors))
 
 
 def reduce_variables(factor: Factor, variables: Iterable[Variable], reduce: Reduce) -> Factor:
@@ -115,7 +119,8 @@ def reduce_variables(factor: Factor, variables: Iterable[Variable], reduce: Redu
         return factor
     axes = tuple(i for i, v in enumerate(factor.variables) if v in gone)
     left = tuple(v for v in factor.variables if v not in gone)
-    return Factor(reduce(factor.table, axes), left, factor.plates)
+    table = reduce(factor.table, axes, factor.bounded)
+    return Factor(table, left, factor.plates, factor.bounded)
 
 
 def sum_plates(factor: Factor, plates: Iterable[str], ratios: Mapping[str, float]) -> Factor:
@@ -135,7 +140,7 @@ def sum_plates(factor: Factor, plates: Iterable[str], ratios: Mapping[str, float
     for plate in factor.plates:
         if plate in gone and ratios.get(plate, 1) != 1:
             table = table * ratios[plate]
-    return Factor(table, factor.variables, tuple(p for p in factor.plates if p not in gone))
+    return factor._replace(table=table, plates=tuple(p for p in factor.plates if p not in gone))
 
 
 def contract(

@@ -163,7 +163,8 @@ def _factor(site: _Site, term: Term) -> Factor:
         table = table * (term.scale if ratio == 1 else term.scale / ratio)
     if site.variable is not None:
         table = _normalised(table, term)
-    return _named(site, jnp.asarray(table))
+    # Probabilities are at most 1; a density may be infinite.
+    return _named(site, jnp.asarray(table))._replace(bounded=term.fn.is_discrete)
 
 
 def _of_value(site: _Site, term: Term) -> tuple[_Site, Any]:
