@@ -30,10 +30,10 @@ nox.options.sessions = [
 
 # On all cores, a file of tests in one process: tests compile more than they compute.
 IN_PARALLEL = ("--numprocesses=auto", "--dist=loadfile")
-# Thousands of small programs run once or twice in the tests of distributions: XLA compiles them in
+# Thousands of small programs run once or twice in the tests of these packages: XLA compiles them in
 # half the time like this. Everything else, their examples and pages too, compiles as users do.
 QUICK_COMPILER = ("--xla_backend_optimization_level=0", "--xla_cpu_use_fusion_emitters=false")
-COMPILED_QUICKLY = {"sojourn-distributions"}
+COMPILED_QUICKLY = {"sojourn-distributions", "sojourn-gibbs", "sojourn-infer"}
 
 WORKSPACE = nox.project.load_toml(ROOT / "pyproject.toml")
 PROJECTS = {

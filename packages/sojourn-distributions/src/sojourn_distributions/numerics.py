@@ -2,7 +2,7 @@
 
 Those of many operations are compiled functions: a traced model, which calls them at many sites,
 traces each once for a type and shape. Those that every model has are written in `jax.lax`, whose
-operations take a tenth of the time to trace, and have rules for their gradients.
+operations are the quickest to trace, and have rules for their gradients.
 """
 
 from __future__ import annotations
