@@ -170,8 +170,7 @@ def log_power(value: Any, exponent: Any) -> Any:
     """``log(value ** exponent)`` for a density on the nonnegative numbers.
 
     Its limit at 0 (0 where the exponent is 0, else plus or minus infinity), and minus infinity
-    below. Gradients are those of the formula above 0 and 0 elsewhere, never NaN: the logarithm
-    only ever sees positive numbers.
+    below. Gradients are those of the formula above 0 and 0 elsewhere, never NaN.
     """
     dtype = float_dtype(value, exponent)
     if is_concrete(exponent) and np.all(np.equal(exponent, 0)):
