@@ -107,9 +107,6 @@ class Normal(LocationScale):
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         return log_density(value, self.loc, self.scale)
 
-    def _standard_log_prob(self, z: Any) -> Any:
-        return -0.5 * z * z - _HALF_LOG_2PI
-
     def _standard_cdf(self, z: Any) -> Any:
         return ndtr(z)
 

@@ -18,7 +18,7 @@ from jax import lax
 
 from sojourn_distributions.numerics import log_sum_exp, shares
 
-__all__ = ["few_first", "log_softmax_at", "pick", "pick_at", "weigh"]
+__all__ = ["few_first", "log_softmax_at", "pick", "weigh"]
 
 _FEW = 64
 """Up to this many categories `few_first` moves them."""
@@ -43,16 +43,16 @@ def few_first(table: Any, index: Any) -> tuple[Any, int]:
 def pick(table: Any, index: Any) -> Any:
     """``table[..., index]`` with broadcast batch dimensions; 0 <= index < table.shape[-1]."""
     table, place = few_first(table, index)
-    return pick_at(table, index, place)
+    return _pick_at(table, index, place)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def pick_at(table: Any, index: Any, place: int) -> Any:
+def _pick_at(table: Any, index: Any, place: int) -> Any:
     """Pick an entry along axis `place`, from the right; the index broadcasts with the others."""
     return _entry(table, index, place)
 
 
-@pick_at.defjvp
+@_pick_at.defjvp
 def _pick_at_jvp(
     place: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
@@ -63,7 +63,7 @@ def _pick_at_jvp(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def log_softmax_at(logits: Any, index: Any, place: int) -> Any:
-    """Pick an entry of the log of the softmax along axis `place`, as `pick_at` does."""
+    """Pick an entry of the log of the softmax along axis `place`, as `pick` does."""
     return _entry(logits, index, place) - log_sum_exp(logits, (logits.ndim + place,), bounded=True)
 
 
