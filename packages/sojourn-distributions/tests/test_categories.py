@@ -7,6 +7,7 @@ import pytest
 
 import sojourn_distributions as dist
 from sojourn_distributions.discrete.categories import few_first, log_softmax_at, pick, weigh
+from sojourn_distributions.short_rows import part_rows
 
 RNG = np.random.default_rng(5)
 
@@ -32,6 +33,12 @@ SHAPES = [
     ((2, 1), (2,)),
     ((5, 90), (5,)),
     ((5, 2, 12), ()),
+    ((40, 3, 4), (40, 3)),
+    ((2, 1, 40, 3, 4), (5, 40, 3)),
+    ((2, 40, 3, 4), (1, 1)),
+    ((4,), (40, 3)),
+    ((40, 1, 4), (40, 3)),
+    ((40, 3, 90), (40, 3)),
 ]
 
 
@@ -41,8 +48,8 @@ def test_picking(table_shape, index_shape, traced):
     table, index = normal(*table_shape), RNG.integers(0, table_shape[-1], index_shape)
 
     def normalised(table, index):
-        moved, place = few_first(table, index)
-        return log_softmax_at(moved, index, place)
+        moved, index, place, rows = few_first(table, index)
+        return part_rows(log_softmax_at(moved, index, place), rows)
 
     def normalised_first(table, index):
         return looked_up(jax.nn.log_softmax(table), index)

@@ -19,6 +19,7 @@ from jax import lax
 
 from sojourn_distributions import known
 from sojourn_distributions.arrays import float_dtype, is_concrete, namespace
+from sojourn_distributions.short_rows import join_rows, part_rows
 from sojourn_distributions.special import log_ndtr, ndtri
 
 __all__ = [
@@ -102,7 +103,11 @@ def _log_sum_exp_jvp(
 ) -> tuple[Any, Any]:
     (x,), (dx,) = primals, tangents
     result = _log_sum_exp(x, axes, bounded)
-    return result, lax.reduce_sum(lax.mul(shares(x, result, axes), dx), axes)
+    log_total, rows = result, None
+    if max(axes) < x.ndim - 2:
+        (x, log_total, dx), rows = join_rows(x, result, dx)
+    slope = lax.reduce_sum(lax.mul(shares(x, log_total, axes), dx), axes)
+    return result, part_rows(slope, rows)
 
 
 def shares(x: Any, log_total: Any, axes: tuple[int, ...]) -> Any:

@@ -15,6 +15,7 @@ from sojourn_distributions.arrays import Array, ArrayLike, namespace
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.short_rows import join_rows, part_rows
 from sojourn_distributions.special import xlog1py, xlogy
 
 __all__ = ["Bernoulli", "BernoulliLogits", "BernoulliProbs"]
@@ -107,10 +108,11 @@ class BernoulliProbs(_Bernoulli):
         return draws.astype(int)
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
-        shape = np.broadcast_shapes(np.shape(value), self.batch_shape)
-        probs = jnp.broadcast_to(jnp.asarray(self.probs, self._dtype), shape)
-        is_one = namespace(value).equal(value, 1)
-        return _on_boolean(value, _log_choice(probs, jnp.broadcast_to(is_one, shape)))
+        probs = jnp.asarray(self.probs, self._dtype)
+        (probs, is_one), rows = join_rows(probs, namespace(value).equal(value, 1))
+        shape = np.broadcast_shapes(np.shape(probs), np.shape(is_one))
+        choice = _log_choice(jnp.broadcast_to(probs, shape), jnp.broadcast_to(is_one, shape))
+        return _on_boolean(value, part_rows(choice, rows))
 
     def entropy(self) -> Any:
         return -(xlogy(self.probs, self.probs) + xlog1py(1 - self.probs, -self.probs))

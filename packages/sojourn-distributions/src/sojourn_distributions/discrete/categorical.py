@@ -11,12 +11,13 @@ import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, on_host
-from sojourn_distributions.discrete.categories import few_first, log_softmax_at, pick
+from sojourn_distributions.discrete.categories import few_first, log_softmax_at, pick, pick_at
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose, log_probability
 from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.numerics import log_sum_exp
+from sojourn_distributions.short_rows import part_rows
 from sojourn_distributions.special import entr
 
 __all__ = ["Categorical", "CategoricalBase", "CategoricalLogits", "CategoricalProbs"]
@@ -135,7 +136,8 @@ class CategoricalProbs(CategoricalBase):
         # Logarithms of a table that serves many values are taken once, not value by value.
         if math.prod(np.shape(self.probs)) <= math.prod(np.shape(index)):
             return pick(self.log_masses, index)
-        return log_probability(pick(self.probs, index))
+        probs, index, place, rows = few_first(self.probs, index)
+        return part_rows(log_probability(pick_at(probs, index, place)), rows)
 
 
 class CategoricalLogits(CategoricalBase):
@@ -180,8 +182,9 @@ class CategoricalLogits(CategoricalBase):
         return logits, log_total
 
     def _log_mass(self, index: Any) -> Any:
-        logits, place = few_first(jnp.asarray(self.logits, self._dtype), index)
-        return log_softmax_at(logits, index, place)
+        logits = jnp.asarray(self.logits, self._dtype)
+        logits, index, place, rows = few_first(logits, index)
+        return part_rows(log_softmax_at(logits, index, place), rows)
 
 
 def Categorical(

@@ -17,8 +17,9 @@ import numpy as np
 from jax import lax
 
 from sojourn_distributions.numerics import log_sum_exp, shares
+from sojourn_distributions.short_rows import Rows, join_rows, part_rows
 
-__all__ = ["few_first", "log_softmax_at", "pick", "weigh"]
+__all__ = ["few_first", "log_softmax_at", "pick", "pick_at", "weigh"]
 
 _FEW = 64
 """Up to this many categories `few_first` moves them."""
@@ -27,32 +28,37 @@ _MOST_WRITTEN_OUT = 8
 """Up to this many categories `weigh` writes out one by one: a kernel with what surrounds them."""
 
 
-def few_first(table: Any, index: Any) -> tuple[Any, int]:
+def few_first(table: Any, index: Any) -> tuple[Any, Any, int, Rows]:
     """Move the last axis, if it has few entries, in front of the dims that `index` has, too.
 
     Returns
     -------
     tuple
-        The table; and where the axis is, counted from the right, negative.
+        The table and the index, short rows of the batch joined; where the axis is, counted from
+        the right, negative; and the rows, into which to part what has been computed.
     """
     table = jnp.asarray(table)
     place = -1 - min(np.ndim(index), table.ndim - 1) if table.shape[-1] <= _FEW else -1
-    return jnp.moveaxis(table, -1, place), place
+    table = jnp.moveaxis(table, -1, place)
+    if place > -3:
+        return table, index, place, None
+    (table, index), rows = join_rows(table, index)
+    return table, index, place + (rows is not None), rows
 
 
 def pick(table: Any, index: Any) -> Any:
     """``table[..., index]`` with broadcast batch dimensions; 0 <= index < table.shape[-1]."""
-    table, place = few_first(table, index)
-    return _pick_at(table, index, place)
+    table, index, place, rows = few_first(table, index)
+    return part_rows(pick_at(table, index, place), rows)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _pick_at(table: Any, index: Any, place: int) -> Any:
+def pick_at(table: Any, index: Any, place: int) -> Any:
     """Pick an entry along axis `place`, from the right; the index broadcasts with the others."""
     return _entry(table, index, place)
 
 
-@_pick_at.defjvp
+@pick_at.defjvp
 def _pick_at_jvp(
     place: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
@@ -63,7 +69,7 @@ def _pick_at_jvp(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def log_softmax_at(logits: Any, index: Any, place: int) -> Any:
-    """Pick an entry of the log of the softmax along axis `place`, as `pick` does."""
+    """Pick an entry of the log of the softmax along axis `place`, as `pick_at` does."""
     return _entry(logits, index, place) - log_sum_exp(logits, (logits.ndim + place,), bounded=True)
 
 
