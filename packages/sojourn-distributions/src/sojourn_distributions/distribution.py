@@ -15,7 +15,7 @@ import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, namespace
-from sojourn_distributions.numerics import log1mexp
+from sojourn_distributions.numerics import log1mexp, sum_over
 from sojourn_distributions.parameters import Parametrized, complaint
 from sojourn_distributions.validation import first_violation
 
@@ -32,7 +32,7 @@ Shape = tuple[int, ...]
 
 def sum_rightmost(x: Any, ndims: int) -> Any:
     """Sum over the last `ndims` dimensions."""
-    return jnp.sum(x, axis=tuple(range(-ndims, 0))) if ndims else x
+    return sum_over(x, range(-ndims, 0)) if ndims else x
 
 
 class Distribution(Parametrized):

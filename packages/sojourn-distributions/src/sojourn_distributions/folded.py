@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.quantile_moments import lower_partial_mean
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import AbsTransform
@@ -70,7 +71,7 @@ class FoldedDistribution(TransformedDistribution):
         larger = jnp.maximum(above, below)
         difference = jnp.where(jnp.isneginf(larger), 0.0, above - below)
         log_density = larger + jnp.log1p(jnp.exp(-jnp.abs(difference)))
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         x = jnp.maximum(value, 0.0)

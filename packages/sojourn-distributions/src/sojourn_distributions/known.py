@@ -16,7 +16,7 @@ from jax.scipy.special import gammaln
 from sojourn_distributions import gamma_functions
 from sojourn_distributions.arrays import ArrayLike, float_dtype
 
-__all__ = ["is_number", "log", "log_beta", "log_dirichlet_normalizer", "log_gamma"]
+__all__ = ["is_any_number", "is_number", "log", "log_beta", "log_dirichlet_normalizer", "log_gamma"]
 
 _MOST = 1000
 """Arrays of more entries are left to the program."""
@@ -25,9 +25,14 @@ _LARGEST = 100.0
 """Differences of log gamma functions of larger numbers are left to formulas that do not cancel."""
 
 
+def is_any_number(x: ArrayLike) -> bool:
+    """Whether a parameter is a number of Python, which has no shape and no precision."""
+    return type(x) in (int, float)
+
+
 def is_number(x: ArrayLike, number: float) -> bool:
-    """Whether a parameter is this number of Python, which has no shape and no precision."""
-    return type(x) in (int, float) and x == number
+    """Whether a parameter is this number of Python."""
+    return is_any_number(x) and x == number
 
 
 def log(x: ArrayLike) -> Any:

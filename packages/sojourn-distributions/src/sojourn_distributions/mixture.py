@@ -15,6 +15,7 @@ from sojourn_distributions.arrays import Array, ArrayLike, namespace
 from sojourn_distributions.constraints import Constraint
 from sojourn_distributions.discrete.categorical import CategoricalBase
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.special import logsumexp
 
 __all__ = ["Mixture", "MixtureGeneral", "MixtureSameFamily"]
@@ -378,7 +379,7 @@ class MixtureGeneral(_Mixture):
         inside = support(value)
         over_event = jnp.expand_dims(inside, tuple(range(-self.event_dim, 0)))
         log_prob = part.log_prob(jnp.where(over_event, value, support.feasible_like(value)))
-        return jnp.where(inside, log_prob, -jnp.inf)
+        return on_support(inside, log_prob)
 
     def component_cdf(self, value: ArrayLike) -> Any:
         parts = [part.cdf(value) for part in self.component_distributions]

@@ -23,6 +23,7 @@ from sojourn_distributions.short_rows import join_rows, part_rows
 from sojourn_distributions.special import log_ndtr, ndtri
 
 __all__ = [
+    "broadcast",
     "divide",
     "log1mexp",
     "log1p_square",
@@ -31,7 +32,9 @@ __all__ = [
     "log_power",
     "log_sum_exp",
     "ndtri_exp",
+    "on_support",
     "shares",
+    "sum_over",
 ]
 
 
@@ -150,6 +153,32 @@ def _finite(shift: Any) -> Any:
     return lax.clamp(np.asarray(-largest, shift.dtype), shift, np.asarray(largest, shift.dtype))
 
 
+def on_support(inside: Any, log_density: Any) -> Any:
+    """Log density inside of the support, minus infinity outside; the arguments broadcast."""
+    shape = np.broadcast_shapes(np.shape(inside), np.shape(log_density))
+    log_density = broadcast(log_density, shape)
+    return lax.select(broadcast(inside, shape), log_density, lax.full_like(log_density, -jnp.inf))
+
+
+def sum_over(x: Any, axes: Sequence[int]) -> Any:
+    """Sum over axes; half precision is summed in a wider one."""
+    x = jnp.asarray(x)
+    if x.dtype not in (np.float32, np.float64):
+        return jnp.sum(x, tuple(axes))
+    return lax.reduce_sum(x, [axis % x.ndim for axis in axes]) if axes else x
+
+
+def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
+    """Repeat an array to a shape."""
+    x = jnp.asarray(x)
+    if x.shape == shape:
+        return x
+    first = len(shape) - x.ndim
+    own = [axis for axis, n in enumerate(x.shape) if n == shape[first + axis]]
+    x = lax.squeeze(x, [axis for axis in range(x.ndim) if axis not in own])
+    return lax.broadcast_in_dim(x, shape, [first + axis for axis in own])
+
+
 def divide(x: Any, scale: Any) -> Any:
     """``x / scale``, for a scale that serves many ``x``: divided is once, also for the gradient."""
     if isinstance(scale, jax.core.Tracer):
@@ -181,16 +210,35 @@ def log_power(value: Any, exponent: Any) -> Any:
     if is_concrete(exponent) and np.all(np.equal(exponent, 0)):
         # No logarithm, nor the gradient of one.
         flat = jnp.zeros(np.broadcast_shapes(np.shape(value), np.shape(exponent)), dtype)
-        return jnp.where(jnp.greater_equal(value, 0), flat, -jnp.inf)
+        return on_support(jnp.greater_equal(value, 0), flat)
     if is_concrete(exponent) and np.all(np.not_equal(exponent, 0)):
-        result = exponent * log_positive(value, -math.inf)
-        if np.all(np.greater(exponent, 0)):
-            return result
-        return jnp.where(jnp.less(value, 0), -jnp.inf, result)
+        all_positive = bool(np.all(np.greater(exponent, 0)))
+        shape = np.broadcast_shapes(np.shape(value), np.shape(exponent))
+        value, exponent = (broadcast(jnp.asarray(x, dtype), shape) for x in (value, exponent))
+        return _log_known_power(value, exponent, all_positive)
     xp = namespace(exponent)
     limit = xp.where(xp.greater(exponent, 0), -xp.inf, xp.inf)
     at_zero = xp.where(xp.equal(exponent, 0), 0.0, limit)
     return _log_power(value, exponent, at_zero.astype(dtype))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _log_known_power(value: Any, exponent: Any, all_positive: bool) -> Any:
+    """Of arrays of one shape; the exponents are not 0, and constants."""
+    result = lax.mul(exponent, lax.log(lax.max(value, lax.full_like(value, 0))))
+    if all_positive:
+        return result
+    below = lax.lt(value, lax.full_like(value, 0))
+    return lax.select(below, lax.full_like(value, -jnp.inf), result)
+
+
+@_log_known_power.defjvp
+def _log_known_power_jvp(
+    all_positive: bool, primals: tuple[Any, Any], tangents: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    (value, exponent), (dx, _) = primals, tangents
+    slope = lax.div(exponent, _positive_or(value, jnp.inf))
+    return _log_known_power(value, exponent, all_positive), lax.mul(slope, dx)
 
 
 @jax.jit

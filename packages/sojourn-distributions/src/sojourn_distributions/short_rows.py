@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jax import lax
 
@@ -50,5 +50,4 @@ def _is_whole(x: Any, shape: tuple[int, ...]) -> bool:
 
 def _joined(x: Any) -> Any:
     *lead, a, b = (1, 1, *np.shape(x))[-max(np.ndim(x), 2) :]
-    reshape = jnp.reshape if isinstance(x, jnp.ndarray) else np.reshape
-    return reshape(x, (*lead, a * b))
+    return (lax if isinstance(x, jax.Array) else np).reshape(x, (*lead, a * b))

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 
 def vindex(tensor: Any, args: Any) -> Any:
@@ -99,21 +100,29 @@ def _take(tensor: jax.Array, index: dict[int, Any]) -> jax.Array:
         shape = [1] * rank
         for dim in order:
             shape[counted[dim]] = tensor.shape[dim]
-        moved = jnp.transpose(tensor, [*order, *kept])
-        return moved.reshape(*shape, *moved.shape[len(order) :])
+        moved = _in_order(tensor, [*order, *kept])
+        return _reshaped(moved, [*shape, *moved.shape[len(order) :]])
     (dim,) = looked_up
     own = jnp.reshape(index[dim], (1,) * (rank - np.ndim(index[dim])) + np.shape(index[dim]))
     axes = [axis for axis in range(rank) if own.shape[axis] != 1]
     before = sorted((d for d in counted if axes and counted[d] < axes[0]), key=counted.__getitem__)
     after = sorted((d for d in counted if d not in before), key=counted.__getitem__)
-    moved = jnp.transpose(tensor, [*before, dim, *after, *kept])
+    moved = _in_order(tensor, [*before, dim, *after, *kept])
     taken = take_rows(moved, own.reshape([own.shape[axis] for axis in axes]), len(before))
     places = [*(counted[d] for d in before), *axes, *(counted[d] for d in after)]
     events = range(len(places), len(places) + len(kept))
-    taken = jnp.transpose(taken, [*np.argsort(places).tolist(), *events])
+    taken = _in_order(taken, [*np.argsort(places).tolist(), *events])
     size_of = dict(zip(sorted(places), taken.shape, strict=False))
-    sizes = (size_of.get(axis, 1) for axis in range(rank))
-    return taken.reshape(*sizes, *taken.shape[len(places) :])
+    sizes = [size_of.get(axis, 1) for axis in range(rank)]
+    return _reshaped(taken, [*sizes, *taken.shape[len(places) :]])
+
+
+def _in_order(x: jax.Array, axes: list[int]) -> jax.Array:
+    return x if axes == sorted(axes) else lax.transpose(x, axes)
+
+
+def _reshaped(x: jax.Array, shape: Sequence[int]) -> jax.Array:
+    return x if x.shape == tuple(shape) else lax.reshape(x, shape)
 
 
 def _counted_dims(shape: Sequence[int], index: dict[int, Any]) -> dict[int, int]:
@@ -157,39 +166,69 @@ def take_rows(table: jax.Array, index: jax.Array, axis: int) -> jax.Array:
     """
     if table.shape[axis] > _MOST_ROWS or not jnp.issubdtype(table.dtype, jnp.floating):
         return table[(slice(None),) * axis + (index,)]
-    known = _is_known(index) and np.size(index) * table.shape[axis] <= _MOST_CONSTANTS
-    is_row = _is_row(np, np.asarray(index), table.shape[axis], table.dtype) if known else None
-    return _take_few_rows(table, index, is_row, axis)
+    size = table.shape[axis]
+    if _is_known(index) and np.size(index) * size <= _MOST_CONSTANTS:
+        row = np.asarray(index)
+        row = np.where(row < 0, row + size, row)
+        if np.all((row >= 0) & (row < size)):
+            is_row = _is_row(np, row, size, table.dtype)
+            return _take_known_rows(table, row[..., None], is_row, axis)
+    return _take_few_rows(table, index, axis)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def _take_few_rows(
-    table: jax.Array, index: jax.Array, is_row: jax.Array | None, axis: int
-) -> jax.Array:
+def _take_known_rows(table: jax.Array, row: Any, is_row: Any, axis: int) -> jax.Array:
+    """Look up rows that there are, whose numbers have one more axis, of size 1."""
+    own, others = row.ndim - 1, table.ndim - axis - 1
+    dims = lax.GatherDimensionNumbers(
+        offset_dims=(*range(axis), *range(axis + own, axis + own + others)),
+        collapsed_slice_dims=(axis,),
+        start_index_map=(axis,),
+    )
+    sizes = (*table.shape[:axis], 1, *table.shape[axis + 1 :])
+    return lax.gather(table, row, dims, sizes, mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS)
+
+
+@_take_known_rows.defjvp
+def _take_known_rows_jvp(
+    axis: int, primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]
+) -> tuple[Any, Any]:
+    (table, row, is_row), (tangent, _, _) = primals, tangents
+    return _take_known_rows(table, row, is_row, axis), _sum_of_rows(tangent, is_row, axis)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _take_few_rows(table: jax.Array, index: jax.Array, axis: int) -> jax.Array:
     return table[(slice(None),) * axis + (index,)]
 
 
 @_take_few_rows.defjvp
 def _take_few_rows_jvp(
-    axis: int, primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, Any]
+    axis: int, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
-    (table, index, known), (tangent, _, _) = primals, tangents
-    is_row = _is_row(jnp, index, table.shape[axis], table.dtype) if known is None else known
-    taken = jax.lax.dot_general(
-        tangent,
-        is_row,
-        (((axis,), (index.ndim,)), ((), ())),
-        precision=jax.lax.Precision.HIGHEST,
-    )
-    places = range(table.ndim - 1, taken.ndim)
-    taken = jnp.moveaxis(taken, places, range(axis, axis + index.ndim))
-    return _take_few_rows(table, index, known, axis), taken
+    (table, index), (tangent, _) = primals, tangents
+    size = table.shape[axis]
+    is_row = _is_row(jnp, jnp.where(index < 0, index + size, index), size, table.dtype)
+    return _take_few_rows(table, index, axis), _sum_of_rows(tangent, is_row, axis)
 
 
-def _is_row(xp: Any, index: Any, size: int, dtype: Any) -> Any:
-    """Tell by 1 which row an index means; negative ones count from the end."""
-    row = xp.where(index < 0, index + size, index)
+def _is_row(xp: Any, row: Any, size: int, dtype: Any) -> Any:
+    """Tell by 1 which row is meant."""
     return xp.equal(row[..., None], np.arange(size)).astype(dtype)
+
+
+def _sum_of_rows(table: jax.Array, is_row: Any, axis: int) -> jax.Array:
+    """Look up rows by a product, whose transpose is another."""
+    own = is_row.ndim - 1
+    rows = lax.dot_general(
+        table,
+        is_row,
+        (((axis,), (own,)), ((), ())),
+        precision=lax.Precision.HIGHEST,
+    )
+    others = table.ndim - axis - 1
+    order = [*range(axis), *range(axis + others, axis + others + own), *range(axis, axis + others)]
+    return _in_order(rows, order)
 
 
 class Vindex:

@@ -12,7 +12,7 @@ from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.continuous.location_scale import LocationScale
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log1p_square
+from sojourn_distributions.numerics import log1p_square, on_support
 
 __all__ = ["Cauchy", "HalfCauchy"]
 
@@ -77,7 +77,7 @@ class HalfCauchy(Distribution):
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         z = value / self.scale
         log_density = math.log(2 / math.pi) - log1p_square(z) - known.log(self.scale)
-        return jnp.where(jnp.greater_equal(value, 0), log_density, -jnp.inf)
+        return on_support(jnp.greater_equal(value, 0), log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         return 2 / math.pi * jnp.arctan(jnp.maximum(value, 0.0) / self.scale)

@@ -11,7 +11,7 @@ from jax.scipy.special import gammaln
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log_power
+from sojourn_distributions.numerics import log_power, on_support
 
 __all__ = ["Dagum"]
 
@@ -87,7 +87,7 @@ class Dagum(Distribution):
     def log_cdf(self, value: ArrayLike) -> Any:
         inside = jnp.greater(value, 0)
         t = self._log_ratio(jnp.where(inside, value, 1.0))
-        return jnp.where(inside, -self.concentration * jax.nn.softplus(-t), -jnp.inf)
+        return on_support(inside, -self.concentration * jax.nn.softplus(-t))
 
     def icdf(self, q: ArrayLike) -> Any:
         return self._quantile(-jnp.log(q))

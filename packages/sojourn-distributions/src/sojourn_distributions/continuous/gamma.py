@@ -12,7 +12,7 @@ from jax.scipy.special import digamma, gammainc, gammaincc, gammaln
 from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log1mexp, log_power
+from sojourn_distributions.numerics import log1mexp, log_power, on_support
 from sojourn_distributions.tails import gamma_log_quantile, gamma_log_tails
 
 __all__ = ["Chi2", "Exponential", "Gamma", "InverseGamma"]
@@ -45,7 +45,7 @@ class Exponential(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         log_density = known.log(self.rate) - self.rate * value
-        return jnp.where(jnp.greater_equal(value, 0), log_density, -jnp.inf)
+        return on_support(jnp.greater_equal(value, 0), log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         return -jnp.expm1(-self.rate * jnp.maximum(value, 0.0))
@@ -116,7 +116,7 @@ class Gamma(Distribution):
     def log_cdf(self, value: ArrayLike) -> Any:
         inside = jnp.greater(value, 0)
         x = self.rate * jnp.where(inside, value, 1.0)
-        return jnp.where(inside, gamma_log_tails(x, self.concentration)[0], -jnp.inf)
+        return on_support(inside, gamma_log_tails(x, self.concentration)[0])
 
     def log_survival(self, value: ArrayLike) -> Any:
         inside = jnp.greater(value, 0)
@@ -219,7 +219,7 @@ class InverseGamma(Distribution):
         inside = jnp.greater(value, 0)
         x = jnp.where(inside, value, 1.0)
         log_density = a * known.log(rate) - known.log_gamma(a) - (a + 1) * jnp.log(x) - rate / x
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         inside = jnp.greater(value, 0)
@@ -230,7 +230,7 @@ class InverseGamma(Distribution):
         inside = jnp.greater(value, 0)
         x = jnp.where(inside, value, 1.0)
         log_tail = gamma_log_tails(self.rate / x, self.concentration)[1]
-        return jnp.where(inside, log_tail, -jnp.inf)
+        return on_support(inside, log_tail)
 
     def log_survival(self, value: ArrayLike) -> Any:
         inside = jnp.greater(value, 0)

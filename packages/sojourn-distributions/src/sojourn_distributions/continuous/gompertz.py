@@ -11,6 +11,7 @@ from jax.scipy.special import exp1
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.quantile_moments import mean_and_variance
 from sojourn_distributions.tails import tail_integral
 
@@ -61,7 +62,7 @@ class Gompertz(Distribution):
         age = self.rate * jnp.where(inside, value, 0.0)
         log_hazard = jnp.log(self.concentration) + jnp.log(self.rate) + age
         log_density = log_hazard - self.concentration * jnp.expm1(age)
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         return -jnp.expm1(self.log_survival(value))

@@ -13,6 +13,7 @@ from jax.scipy.special import erf, erfc
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.continuous.location_scale import LocationScale
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.special import log_ndtr, ndtri
 
 __all__ = ["Levy"]
@@ -53,7 +54,7 @@ class Levy(LocationScale):
         inside = jnp.greater(z, 0)
         x = jnp.where(inside, z, 1.0)
         log_density = -0.5 / x - 1.5 * jnp.log(x) - 0.5 * math.log(2 * math.pi)
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def _standard_cdf(self, z: Any) -> Any:
         inside = jnp.greater(z, 0)
@@ -62,7 +63,7 @@ class Levy(LocationScale):
     def _standard_log_cdf(self, z: Any) -> Any:
         inside = jnp.greater(z, 0)
         log_tail = log_ndtr(-1 / jnp.sqrt(jnp.where(inside, z, 1.0)))
-        return jnp.where(inside, math.log(2.0) + log_tail, -jnp.inf)
+        return on_support(inside, math.log(2.0) + log_tail)
 
     def log_survival(self, value: ArrayLike) -> Any:
         z = self._standardize(value)

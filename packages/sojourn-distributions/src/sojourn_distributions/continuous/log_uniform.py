@@ -10,6 +10,7 @@ from sojourn_distributions import constraints
 from sojourn_distributions.arrays import ArrayLike
 from sojourn_distributions.continuous.uniform import Uniform
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import ExpTransform, Transform
 
@@ -71,7 +72,7 @@ class LogUniform(TransformedDistribution):
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside = jnp.greater_equal(value, self.low) & jnp.less_equal(value, self.high)
         log_density = -jnp.log(jnp.where(inside, value, 1.0)) - jnp.log(self._log_range)
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         clipped = jnp.clip(value, self.low, self.high)

@@ -10,6 +10,7 @@ from sojourn_distributions import constraints
 from sojourn_distributions.arrays import ArrayLike
 from sojourn_distributions.continuous.gamma import Exponential
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import AffineTransform, ExpTransform, Transform
 
@@ -65,7 +66,7 @@ class Pareto(TransformedDistribution):
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside, log_ratio = self._log_ratio(value)
         log_density = jnp.log(self.alpha) - jnp.log(self.scale) - (self.alpha + 1) * log_ratio
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         return -jnp.expm1(self.log_survival(value))

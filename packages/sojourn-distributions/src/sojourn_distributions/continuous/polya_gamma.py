@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log1mexp
+from sojourn_distributions.numerics import log1mexp, on_support
 from sojourn_distributions.special import log_ndtr, ndtri
 from sojourn_distributions.tails import solve_log_tail
 
@@ -111,7 +111,7 @@ class TruncatedPolyaGamma(Distribution):
         inside = jnp.greater(value, 0) & jnp.less_equal(value, self.truncation_point)
         x = jnp.where(inside, value, 1.0)
         log_density = self._log_tails(x)[0] - self._log_mass()
-        log_density = jnp.where(inside, log_density, -jnp.inf)
+        log_density = on_support(inside, log_density)
         return jnp.broadcast_to(
             log_density, jnp.broadcast_shapes(jnp.shape(value), self.batch_shape)
         )

@@ -12,7 +12,7 @@ from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, is_concrete
 from sojourn_distributions.continuous.pareto import Pareto
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log1mexp
+from sojourn_distributions.numerics import log1mexp, on_support
 
 __all__ = ["DoublyTruncatedPowerLaw", "LowerTruncatedPowerLaw"]
 
@@ -155,7 +155,7 @@ class DoublyTruncatedPowerLaw(Distribution):
         )
         log_power = jnp.where(positive, self.alpha * log_value, at_zero)
         log_density = log_power - self._log_integral(self.high, self.alpha + 1)
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         x = jnp.clip(value, self.low, self.high)

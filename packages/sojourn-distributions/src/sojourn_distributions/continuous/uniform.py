@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 
 __all__ = ["Uniform"]
 
@@ -52,7 +53,7 @@ class Uniform(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside = jnp.greater_equal(value, self.low) & jnp.less_equal(value, self.high)
-        return jnp.where(inside, -known.log(self.high - self.low), -jnp.inf)
+        return on_support(inside, -known.log(self.high - self.low))
 
     def cdf(self, value: ArrayLike) -> Any:
         return jnp.clip((value - self.low) / (self.high - self.low), 0.0, 1.0)

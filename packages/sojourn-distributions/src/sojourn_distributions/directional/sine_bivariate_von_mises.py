@@ -14,6 +14,7 @@ from sojourn_distributions.arrays import Array, ArrayLike, namespace
 from sojourn_distributions.directional.angles import bessel_ratio_deficit, log_i0e, wrap
 from sojourn_distributions.directional.von_mises import centered_von_mises
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.parameters import derived_parameter
 from sojourn_distributions.special import logsumexp
 
@@ -141,7 +142,7 @@ class SineBivariateVonMises(Distribution):
             + marginal.correlation * jnp.sin(phi) * jnp.sin(psi)
         )
         inside = jnp.all((value >= -math.pi) & (value <= math.pi), axis=-1)
-        return jnp.where(inside, exponent - marginal.log_mass(), -jnp.inf)
+        return on_support(inside, exponent - marginal.log_mass())
 
     def sample(self, key: Array, sample_shape: Shape = ()) -> Any:
         key_phi, key_psi = jax.random.split(key)

@@ -14,6 +14,7 @@ from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, float_dtype
 from sojourn_distributions.directional.angles import bessel_ratio_deficit, log_i0e, wrap
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.special import ndtr
 
 __all__ = ["VonMises", "centered_von_mises"]
@@ -77,7 +78,7 @@ class VonMises(Distribution):
         k = jnp.asarray(self.concentration, self._dtype)
         log_density = -2 * k * half_sine * half_sine - log_i0e(k) - _LOG_2PI
         inside = jnp.logical_and(jnp.greater_equal(value, -math.pi), jnp.less_equal(value, math.pi))
-        return jnp.where(inside, log_density, -jnp.inf)
+        return on_support(inside, log_density)
 
     def cdf(self, value: ArrayLike) -> Any:
         dtype = float_dtype(value, self.loc, self.concentration)

@@ -15,6 +15,7 @@ from sojourn_distributions.arrays import Array, ArrayLike, namespace
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 from sojourn_distributions.short_rows import join_rows, part_rows
 from sojourn_distributions.special import xlog1py, xlogy
 
@@ -55,7 +56,7 @@ def _on_boolean(value: Any, log_mass: Any) -> Any:
     xp = namespace(value)
     inside = xp.equal(value, 0) | xp.equal(value, 1)
     # Data that are known to be 0 or 1 need no look by the program.
-    return log_mass if xp is np and np.all(inside) else jnp.where(inside, log_mass, -jnp.inf)
+    return log_mass if xp is np and np.all(inside) else on_support(inside, log_mass)
 
 
 # One logarithm for both cases. In 1 - x, where x is small, the last digits of x are lost: they are

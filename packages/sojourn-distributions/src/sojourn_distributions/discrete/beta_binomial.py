@@ -12,6 +12,7 @@ from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.discrete.enumeration import common_bound, support_values
 from sojourn_distributions.discrete.saddle_point import beta_binomial_log_mass, within
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 
 __all__ = ["BetaBinomial", "BetaNegativeBinomial"]
 
@@ -90,7 +91,7 @@ class BetaBinomial(Distribution):
         log_mass = beta_binomial_log_mass(
             k, self.total_count - k, self.concentration1, self.concentration0
         )
-        return jnp.where(inside, log_mass, -jnp.inf)
+        return on_support(inside, log_mass)
 
     @property
     def mean(self) -> Any:
@@ -160,7 +161,7 @@ class BetaNegativeBinomial(Distribution):
         inside, k = within(value)
         # Among n + k trials of which the last is a failure: n / (n + k) of all their orders.
         log_mass = beta_binomial_log_mass(k, self.n, self.concentration1, self.concentration0)
-        return jnp.where(inside, log_mass - jnp.log1p(k / self.n), -jnp.inf)
+        return on_support(inside, log_mass - jnp.log1p(k / self.n))
 
     @property
     def mean(self) -> Any:

@@ -18,6 +18,7 @@ from sojourn_distributions.discrete.saddle_point import (
     within,
 )
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 
 __all__ = ["Binomial", "BinomialLogits", "BinomialProbs"]
 
@@ -88,7 +89,7 @@ class _Binomial(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside, k = within(value, 0, self.total_count)
-        return jnp.where(inside, self._log_mass(k, self.total_count - k), -jnp.inf)
+        return on_support(inside, self._log_mass(k, self.total_count - k))
 
 
 class BinomialProbs(_Binomial):

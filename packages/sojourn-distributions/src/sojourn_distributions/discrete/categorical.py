@@ -16,7 +16,7 @@ from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose, log_probability
 from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log_sum_exp
+from sojourn_distributions.numerics import log_sum_exp, on_support
 from sojourn_distributions.short_rows import part_rows
 from sojourn_distributions.special import entr
 
@@ -76,9 +76,9 @@ class CategoricalBase(Distribution):
             value = on_host(value)
             inside = (value >= 0) & (value < self._size) & (value == np.floor(value))
             log_mass = self._log_mass(np.where(inside, value, 0))
-            return log_mass if inside.all() else jnp.where(inside, log_mass, -jnp.inf)
+            return log_mass if inside.all() else on_support(inside, log_mass)
         inside, index = within(value, 0, self._size - 1)
-        return jnp.where(inside, self._log_mass(index), -jnp.inf)
+        return on_support(inside, self._log_mass(index))
 
     @property
     def mean(self) -> Any:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sojourn_distributions.numerics import log_sum_exp, shares
+from sojourn_distributions.numerics import broadcast, log_sum_exp, shares
 from sojourn_distributions.short_rows import Rows, join_rows, part_rows
 
 __all__ = ["few_first", "log_softmax_at", "pick", "pick_at", "weigh"]
@@ -64,7 +64,7 @@ def _pick_at_jvp(
 ) -> tuple[Any, Any]:
     (table, index), (tangent, _) = primals, tangents
     hit = _is_entry(table, index, place)
-    return _entry(table, index, place), _sum(jnp.where(hit, tangent, 0), place)
+    return _entry(table, index, place), _sum(_where(hit, tangent), place)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -81,9 +81,15 @@ def _log_softmax_at_jvp(
     axes = (logits.ndim + place,)
     log_total = log_sum_exp(logits, axes, bounded=True)
     hit = _is_entry(logits, index, place)
-    own, rest = jnp.where(hit, tangent, 0), shares(logits, log_total, axes) * tangent
+    own, rest = _where(hit, tangent), shares(logits, log_total, axes) * tangent
     slope = _sum(own, place) - _sum(rest, place)
     return _entry(logits, index, place) - log_total, slope
+
+
+def _where(hit: Any, tangent: Any) -> Any:
+    shape = np.broadcast_shapes(hit.shape, tangent.shape)
+    tangent = broadcast(tangent, shape)
+    return lax.select(broadcast(hit, shape), tangent, lax.full_like(tangent, 0))
 
 
 def _sum(x: Any, place: int) -> Any:
@@ -91,11 +97,31 @@ def _sum(x: Any, place: int) -> Any:
 
 
 def _entry(table: Any, index: Any, place: int) -> Any:
-    index = jnp.expand_dims(index, place).astype(int)
+    """Look up an entry along one axis: the other axes of table and index broadcast."""
+    if not jnp.issubdtype(index.dtype, jnp.integer):
+        index = index.astype(int)
+    index = lax.expand_dims(index, [index.ndim + 1 + place])
     rank = max(index.ndim, table.ndim)
-    table, index = (jnp.reshape(x, (1,) * (rank - x.ndim) + x.shape) for x in (table, index))
-    entry = jnp.take_along_axis(table, index, place, mode="promise_in_bounds")
-    return jnp.squeeze(entry, place)
+    sizes, counts = ((1,) * (rank - x.ndim) + x.shape for x in (table, index))
+    # An axis that the index lacks is taken whole; of one that both have, each entry looks into its
+    # own part of the table.
+    own = [axis for axis in range(rank) if counts[axis] != 1]
+    whole = [axis for axis in range(rank) if counts[axis] == 1 and axis != rank + place]
+    both = [axis for axis in own if sizes[axis] != 1]
+    dims = lax.GatherDimensionNumbers(
+        offset_dims=tuple(axis - (axis > rank + place) for axis in whole),
+        collapsed_slice_dims=tuple(sorted({*own, rank + place} - {*both})),
+        start_index_map=(rank + place,),
+        operand_batching_dims=tuple(both),
+        start_indices_batching_dims=tuple(own.index(axis) for axis in both),
+    )
+    return lax.gather(
+        lax.reshape(table, sizes),
+        lax.reshape(index, (*(counts[axis] for axis in own), 1)),
+        dims,
+        [size if axis in whole else 1 for axis, size in enumerate(sizes)],
+        mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS,
+    )
 
 
 def _is_entry(table: Any, index: Any, place: int) -> Any:
@@ -123,10 +149,17 @@ def _weigh_jvp(
 def _weigh(table: Any, weights: Any, place: int, floor: float) -> Any:
     if table.shape[place] > _MOST_WRITTEN_OUT:
         return _sum(jnp.maximum(table, floor) * weights, place)
-    pairs = zip(_entries(table, place), _entries(weights, place), strict=True)
-    return functools.reduce(jnp.add, [jnp.maximum(x, floor) * weight for x, weight in pairs])
+    table, weights = _entries(table, place), _entries(weights, place)
+    shape = np.broadcast_shapes(table[0].shape, weights[0].shape)
+    return functools.reduce(
+        lax.add,
+        [
+            lax.mul(broadcast(lax.max(x, lax.full_like(x, floor)), shape), broadcast(weight, shape))
+            for x, weight in zip(table, weights, strict=True)
+        ],
+    )
 
 
 def _entries(table: Any, place: int) -> list[Any]:
     axis = np.ndim(table) + place
-    return [jax.lax.index_in_dim(table, k, axis, keepdims=False) for k in range(table.shape[axis])]
+    return [lax.index_in_dim(table, k, axis, keepdims=False) for k in range(table.shape[axis])]

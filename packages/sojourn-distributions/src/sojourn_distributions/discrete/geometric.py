@@ -15,7 +15,7 @@ from sojourn_distributions.discrete.parameterization import (
 )
 from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import log_complement
+from sojourn_distributions.numerics import log_complement, on_support
 from sojourn_distributions.special import entr
 
 __all__ = ["Geometric", "GeometricLogits", "GeometricProbs"]
@@ -97,7 +97,7 @@ class GeometricProbs(_Geometric):
         inside, k = within(value)
         # At k = 0 the factor is 1 whatever probs is; there its logarithm must not be 0 * inf.
         failures = jnp.where(k > 0, k * log_complement(jnp.where(k > 0, self.probs, 0.5)), 0.0)
-        return jnp.where(inside, failures + log_probability(self.probs), -jnp.inf)
+        return on_support(inside, failures + log_probability(self.probs))
 
     def _log_failure(self) -> Any:
         return log_complement(self.probs)
@@ -129,7 +129,7 @@ class GeometricLogits(_Geometric):
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside, k = within(value)
         log_mass = -k * jax.nn.softplus(self.logits) - jax.nn.softplus(-self.logits)
-        return jnp.where(inside, log_mass, -jnp.inf)
+        return on_support(inside, log_mass)
 
     def _log_failure(self) -> Any:
         return -jax.nn.softplus(self.logits)

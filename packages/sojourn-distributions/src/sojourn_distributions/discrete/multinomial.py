@@ -19,6 +19,7 @@ from sojourn_distributions.discrete.saddle_point import (
     within,
 )
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 
 __all__ = [
     "DirichletMultinomial",
@@ -79,7 +80,7 @@ class _Counts(Distribution):
         inside = jnp.all(each, axis=-1) & jnp.equal(jnp.sum(k, axis=-1), self.total_count)
         # The formulas need counts that sum to their total, whatever total was asked for.
         log_mass = self._log_mass(k, jnp.sum(k, axis=-1))
-        return jnp.where(inside, log_mass, -jnp.inf)
+        return on_support(inside, log_mass)
 
     @property
     def mean(self) -> Any:

@@ -17,6 +17,7 @@ from sojourn_distributions.discrete.saddle_point import (
     within,
 )
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 
 __all__ = [
     "GammaPoisson",
@@ -68,7 +69,7 @@ class NegativeBinomialBase(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         inside, k = within(value)
-        return jnp.where(inside, self._log_mass(k), -jnp.inf)
+        return on_support(inside, self._log_mass(k))
 
     def _tails(self, value: Any) -> tuple[Any, Any]:
         """Probabilities of at most, and of more than, a value (each by its own integral)."""

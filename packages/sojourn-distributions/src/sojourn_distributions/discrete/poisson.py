@@ -14,6 +14,7 @@ from sojourn_distributions.arrays import Array, ArrayLike, is_concrete
 from sojourn_distributions.discrete.parameterization import log_probability
 from sojourn_distributions.discrete.saddle_point import poisson_log_mass, within
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 
 __all__ = ["Poisson"]
 
@@ -63,7 +64,7 @@ class Poisson(Distribution):
 
     def _dense_log_prob(self, value: Any, rate: Any) -> Any:
         inside, k = within(value)
-        return jnp.where(inside, poisson_log_mass(k, rate), -jnp.inf)
+        return on_support(inside, poisson_log_mass(k, rate))
 
     def _sparse_log_prob(self, value: Any) -> Any:
         shape = np.broadcast_shapes(value.shape, self.batch_shape)

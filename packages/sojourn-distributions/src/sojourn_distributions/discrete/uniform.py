@@ -14,6 +14,7 @@ from sojourn_distributions.discrete.enumeration import common_bound, support_val
 from sojourn_distributions.discrete.parameterization import log_probability
 from sojourn_distributions.discrete.saddle_point import within
 from sojourn_distributions.distribution import Distribution
+from sojourn_distributions.numerics import on_support
 
 __all__ = ["DiscreteUniform"]
 
@@ -72,7 +73,7 @@ class DiscreteUniform(Distribution):
             inside = (value >= low) & (value <= high) & (value == np.floor(value))
             return jnp.asarray(np.where(inside, -np.log(high - low + 1), -np.inf), self._dtype)
         inside, _ = within(value, self.low, self.high)
-        return jnp.where(inside, -known.log(self._size), -jnp.inf)
+        return on_support(inside, -known.log(self._size))
 
     def cdf(self, value: ArrayLike) -> Any:
         return jnp.clip((jnp.floor(value) - self.low + 1) / self._size, 0.0, 1.0)

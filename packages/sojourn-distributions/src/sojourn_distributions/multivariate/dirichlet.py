@@ -13,7 +13,7 @@ from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.known import log_dirichlet_normalizer
-from sojourn_distributions.numerics import log_power
+from sojourn_distributions.numerics import log_power, sum_over
 
 __all__ = ["Dirichlet"]
 
@@ -51,7 +51,7 @@ class Dirichlet(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         a = self.concentration
-        return jnp.sum(log_power(value, a - 1), axis=-1) - log_dirichlet_normalizer(a)
+        return sum_over(log_power(value, a - 1), (-1,)) - log_dirichlet_normalizer(a)
 
     @property
     def mean(self) -> Any:

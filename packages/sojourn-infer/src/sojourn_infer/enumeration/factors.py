@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from opt_einsum import paths
+
+from sojourn_distributions.numerics import broadcast, sum_over
 
 Reduce = Callable[[jax.Array, tuple[int, ...], bool], jax.Array]
 """Reduces a table over axes; the last argument says that no entry is plus infinity."""
@@ -84,7 +87,14 @@ def maximum(table: jax.Array, axes: tuple[int, ...], bounded: bool = False) -> j
 
 def add_up(tables: Sequence[jax.Array]) -> jax.Array:
     """Add tables whose shapes broadcast; 0 if there are none."""
-    return functools.reduce(jnp.add, tables) if tables else jnp.zeros(())
+    return functools.reduce(_plus, tables) if tables else jnp.zeros(())
+
+
+def _plus(x: jax.Array, y: jax.Array) -> jax.Array:
+    if x.dtype != y.dtype:
+        return jnp.add(x, y)
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    return jax.lax.add(broadcast(x, shape), broadcast(y, shape))
 
 
 def unique(names: Iterable[Any]) -> tuple:
@@ -98,8 +108,10 @@ def align(factor: Factor, variables: Sequence[Variable], plates: Sequence[str]) 
     if names == wanted:
         return factor.table
     order = [names.index(name) for name in wanted if name in names]
-    table = jnp.transpose(factor.table, order)
-    return jnp.expand_dims(table, [i for i, name in enumerate(wanted) if name not in names])
+    table = factor.table
+    table = table if order == sorted(order) else jax.lax.transpose(table, order)
+    missing = [i for i, name in enumerate(wanted) if name not in names]
+    return jax.lax.expand_dims(table, missing) if missing else table
 
 
 def add(factors: Sequence[Factor]) -> Factor:
@@ -134,9 +146,7 @@ def sum_plates(factor: Factor, plates: Iterable[str], ratios: Mapping[str, float
     if not gone:
         return factor
     first = len(factor.variables)
-    table = jnp.sum(
-        factor.table, tuple(first + i for i, p in enumerate(factor.plates) if p in gone)
-    )
+    table = sum_over(factor.table, [first + i for i, p in enumerate(factor.plates) if p in gone])
     for plate in factor.plates:
         if plate in gone and ratios.get(plate, 1) != 1:
             table = table * ratios[plate]

@@ -22,6 +22,7 @@ import numpy as np
 
 import sojourn_distributions as dist
 from sojourn_distributions.discrete.categorical import CategoricalBase
+from sojourn_distributions.numerics import sum_over
 from sojourn_infer.enumeration.chains import Chain, Part
 from sojourn_infer.enumeration.counts import summed_log_prob
 from sojourn_infer.enumeration.elimination import Problem
@@ -234,8 +235,9 @@ def _named(site: _Site, table: jax.Array) -> Factor:
     # The axes that the table has, in their order, and then all of them.
     axes = [*variables, *sorted(plates)]
     has = [dim for dim in axes if own[dim] != 1]
-    table = jnp.squeeze(table, tuple(axis for axis, size in enumerate(table.shape) if size == 1))
-    table = jnp.transpose(table, [sorted(has).index(dim) for dim in has])
+    table = jax.lax.squeeze(table, [axis for axis, size in enumerate(table.shape) if size == 1])
+    if has != sorted(has):
+        table = jax.lax.transpose(table, [sorted(has).index(dim) for dim in has])
     shape = [plates[dim].size if dim in plates else own[dim] for dim in axes]
     if table.shape != tuple(shape):
         table = jax.lax.broadcast_in_dim(table, shape, [axes.index(dim) for dim in has])
@@ -284,7 +286,7 @@ def _at_step(v: Variable, step: int) -> Variable:
 
 def _sum(factor: Factor, ratios: Mapping[str, float]) -> jax.Array:
     ratio = math.prod(ratios.get(p, 1.0) for p in factor.plates)
-    total = jnp.sum(factor.table) if factor.table.ndim else factor.table
+    total = sum_over(factor.table, range(factor.table.ndim))
     return total if ratio == 1 else total * ratio
 
 
