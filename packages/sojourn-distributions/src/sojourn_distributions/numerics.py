@@ -85,7 +85,8 @@ def _positive_or(x: Any, other: float) -> Any:
 
 
 _MOST_TERMS, _MOST_ENTRIES = 8, 2**13
-"""A log sum of no more terms, over an array of no more entries, is written out term by term."""
+"""A log sum of no more terms, over an array of no more entries, is written out term by term; and
+one of two terms, whatever the array."""
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
@@ -119,9 +120,11 @@ def shares(x: Any, log_total: Any, axes: tuple[int, ...]) -> Any:
 
 
 def _log_sum_exp(x: Any, axes: tuple[int, ...], bounded: bool) -> Any:
-    if len(axes) == 1 and x.shape[axes[0]] <= _MOST_TERMS and x.size <= _MOST_ENTRIES:
-        terms = range(x.shape[axes[0]])
-        return _of_terms([lax.index_in_dim(x, k, axes[0], keepdims=False) for k in terms])
+    number = x.shape[axes[0]] if len(axes) == 1 else math.inf
+    if number == 2 or (number <= _MOST_TERMS and x.size <= _MOST_ENTRIES):
+        (x,), rows = join_rows(x) if axes[0] < x.ndim - 2 else ((x,), None)
+        terms = [lax.index_in_dim(x, k, axes[0], keepdims=False) for k in range(int(number))]
+        return part_rows(_of_terms(terms), rows)
     shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
     # Dims of size 1 go along: left in between, they keep the maximum and the sum apart.
     axes = tuple(axis for axis, n in enumerate(x.shape) if axis in axes or n == 1)

@@ -25,7 +25,7 @@ _FEW = 64
 """Up to this many categories `few_first` moves them."""
 
 _MOST_WRITTEN_OUT = 8
-"""Up to this many categories `weigh` writes out one by one: a kernel with what surrounds them."""
+"""Up to this many categories are written out one by one: a kernel with what surrounds them."""
 
 
 def few_first(table: Any, index: Any) -> tuple[Any, Any, int, Rows]:
@@ -97,9 +97,23 @@ def _sum(x: Any, place: int) -> Any:
 
 
 def _entry(table: Any, index: Any, place: int) -> Any:
-    """Look up an entry along one axis: the other axes of table and index broadcast."""
+    """Entry along one axis: the other axes of table and index broadcast."""
     if not jnp.issubdtype(index.dtype, jnp.integer):
         index = index.astype(int)
+    if table.shape[place] <= _MOST_WRITTEN_OUT:
+        return _selected(index, _entries(table, place))
+    return _looked_up(table, index, place)
+
+
+def _selected(index: Any, entries: list[Any]) -> Any:
+    shape = np.broadcast_shapes(index.shape, entries[0].shape)
+    *others, result = (broadcast(entry, shape) for entry in entries)
+    for k, entry in enumerate(others):
+        result = lax.select(broadcast(lax.eq(index, lax.full_like(index, k)), shape), entry, result)
+    return result
+
+
+def _looked_up(table: Any, index: Any, place: int) -> Any:
     index = lax.expand_dims(index, [index.ndim + 1 + place])
     rank = max(index.ndim, table.ndim)
     sizes, counts = ((1,) * (rank - x.ndim) + x.shape for x in (table, index))
