@@ -237,7 +237,8 @@ class HalfNormal(Distribution):
 
     def log_prob(self, value: ArrayLike, intermediates: Any = None) -> Any:
         log_half = log_density(value, 0.0, self.scale)
-        return on_support(jnp.greater_equal(value, 0), log_half + math.log(2.0))
+        log_density_of_either = lax.add(log_half, lax.full_like(log_half, math.log(2.0)))
+        return on_support(jnp.greater_equal(value, 0), log_density_of_either)
 
     def cdf(self, value: ArrayLike) -> Any:
         return erf(jnp.maximum(value, 0.0) / self.scale * math.sqrt(0.5))

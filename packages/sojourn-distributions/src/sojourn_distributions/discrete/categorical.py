@@ -11,7 +11,13 @@ import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, on_host
-from sojourn_distributions.discrete.categories import few_first, log_softmax_at, pick, pick_at
+from sojourn_distributions.discrete.categories import (
+    few_first,
+    log_softmax_at,
+    pick,
+    pick_at,
+    with_categories_at,
+)
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose, log_probability
 from sojourn_distributions.discrete.saddle_point import within
@@ -130,7 +136,7 @@ class CategoricalProbs(CategoricalBase):
         return log_probability(self.probs)
 
     def log_weights(self, floor: float, place: int) -> tuple[Any, Any]:
-        return log_probability(jnp.moveaxis(self.probs, -1, place), floor), None
+        return log_probability(with_categories_at(place, self.probs), floor), None
 
     def _log_mass(self, index: Any) -> Any:
         # Logarithms of a table that serves many values are taken once, not value by value.
@@ -174,7 +180,7 @@ class CategoricalLogits(CategoricalBase):
         return logits - log_sum_exp(logits, (logits.ndim - 1,), bounded=True)[..., None]
 
     def log_weights(self, floor: float, place: int) -> tuple[Any, Any]:
-        logits = jnp.moveaxis(jnp.asarray(self.logits, self._dtype), -1, place)
+        logits = with_categories_at(place, jnp.asarray(self.logits, self._dtype))
         log_total = log_sum_exp(logits, (logits.ndim + place,), bounded=True)
         if floor != -math.inf:
             impossible = logits == -jnp.inf

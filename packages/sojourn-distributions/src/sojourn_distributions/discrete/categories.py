@@ -19,7 +19,7 @@ from jax import lax
 from sojourn_distributions.numerics import broadcast, log_sum_exp, shares
 from sojourn_distributions.short_rows import Rows, join_rows, part_rows
 
-__all__ = ["few_first", "log_softmax_at", "pick", "pick_at", "weigh"]
+__all__ = ["few_first", "log_softmax_at", "pick", "pick_at", "weigh", "with_categories_at"]
 
 _FEW = 64
 """Up to this many categories `few_first` moves them."""
@@ -37,13 +37,20 @@ def few_first(table: Any, index: Any) -> tuple[Any, Any, int, Rows]:
         The table and the index, short rows of the batch joined; where the axis is, counted from
         the right, negative; and the rows, into which to part what has been computed.
     """
-    table = jnp.asarray(table)
-    place = -1 - min(np.ndim(index), table.ndim - 1) if table.shape[-1] <= _FEW else -1
-    table = jnp.moveaxis(table, -1, place)
+    place = -1 - min(np.ndim(index), np.ndim(table) - 1) if table.shape[-1] <= _FEW else -1
+    table = with_categories_at(place, table)
     if place > -3:
         return table, index, place, None
     (table, index), rows = join_rows(table, index)
     return table, index, place + (rows is not None), rows
+
+
+def with_categories_at(place: int, table: Any) -> Any:
+    """Move the last axis to a place, counted from the right, negative."""
+    table = jnp.asarray(table)
+    *batch, last = range(table.ndim)
+    order = [*batch[: table.ndim + place], last, *batch[table.ndim + place :]]
+    return table if place == -1 else lax.transpose(table, order)
 
 
 def pick(table: Any, index: Any) -> Any:
@@ -139,8 +146,11 @@ def _looked_up(table: Any, index: Any, place: int) -> Any:
 
 
 def _is_entry(table: Any, index: Any, place: int) -> Any:
-    category = np.arange(table.shape[place]).reshape((-1,) + (1,) * (-1 - place))
-    return jnp.equal(jnp.expand_dims(index, place), category)
+    size = table.shape[place]
+    category = np.arange(size, dtype=index.dtype).reshape((-1,) + (1,) * (-1 - place))
+    index = lax.expand_dims(index, [index.ndim + 1 + place])
+    shape = np.broadcast_shapes(index.shape, category.shape)
+    return lax.eq(broadcast(index, shape), broadcast(category, shape))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
@@ -157,7 +167,9 @@ def _weigh_jvp(
     place: int, floor: float, primals: tuple[Any, Any], tangents: tuple[Any, Any]
 ) -> tuple[Any, Any]:
     (table, weights), (tangent, _) = primals, tangents
-    return _weigh(table, weights, place, floor), _sum(tangent * weights, place)
+    shape = np.broadcast_shapes(tangent.shape, weights.shape)
+    slope = _sum(lax.mul(broadcast(tangent, shape), broadcast(weights, shape)), place)
+    return _weigh(table, weights, place, floor), slope
 
 
 def _weigh(table: Any, weights: Any, place: int, floor: float) -> Any:

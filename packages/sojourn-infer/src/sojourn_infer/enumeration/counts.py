@@ -15,11 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 import sojourn_distributions as dist
 from sojourn_distributions.arrays import float_dtype, is_concrete
 from sojourn_distributions.discrete.categorical import CategoricalBase
 from sojourn_distributions.discrete.categories import weigh
+from sojourn_distributions.numerics import broadcast
 
 MOST_CATEGORIES = 64
 """With more, a table of labels by categories costs more than looking labels up."""
@@ -82,7 +84,7 @@ def summed_log_prob(fn: Any, value: Any, dims: Collection[int]) -> jax.Array | N
     lowest = float(jnp.finfo(dtype).min) * 2.0**-30
     floor = -math.inf if apart else lowest
     table, log_total = fn.log_weights(floor, max(place, -1 - len(fn.batch_shape)))
-    table = jnp.reshape(table, _insert(rows, place, size))
+    table = lax.reshape(table, _insert(rows, place, size))
     if counts.shape[place] > size:
         none = jnp.full(_insert(rows, place, 1), lowest, dtype)
         table = jnp.concatenate([table, none], place)
@@ -92,18 +94,23 @@ def summed_log_prob(fn: Any, value: Any, dims: Collection[int]) -> jax.Array | N
     else:
         total = _matrix_product(table, counts, place, over)
     if log_total is not None:
-        log_total = jnp.reshape(log_total, _insert(rows, place, 1))
+        log_total = lax.reshape(log_total, _insert(rows, place, 1))
         of_categories = counts[(..., slice(size), *(slice(None),) * (-1 - place))]
         number = of_categories.sum(place, keepdims=True)
         if apart:
-            total = total - jnp.squeeze(log_total * number, place)
+            shape = np.broadcast_shapes(log_total.shape, number.shape)
+            numbers = lax.mul(broadcast(log_total, shape), broadcast(number, shape))
+            of_totals = lax.squeeze(numbers, [numbers.ndim + place])
         else:
-            total = total - _matrix_product(log_total, number, place, over)
+            of_totals = _matrix_product(log_total, number, place, over)
+        total = lax.sub(total, broadcast(of_totals, total.shape))
     total = jnp.sum(total, tuple(over), keepdims=True) if apart and over else total
     # A category without probability, or a value that is none, has taken part. What is added has no
     # gradient that a program would have to select.
-    return total + jax.lax.select(
-        total < lowest / 2, jnp.full_like(total, -jnp.inf), jnp.zeros_like(total)
+    impossible = lax.lt(total, lax.full_like(total, lowest / 2))
+    return lax.add(
+        total,
+        lax.select(impossible, lax.full_like(total, -math.inf), lax.full_like(total, 0)),
     )
 
 
@@ -165,17 +172,17 @@ def _matrix_product(table: jax.Array, counts: Any, place: int, dims: list[int]) 
     sides = []
     for side in (table, counts):
         axes = [d for d in range(rank) if side.shape[d] != 1 or d in over]
-        side = jnp.reshape(side, [side.shape[d] for d in axes])
+        side = lax.reshape(side, [side.shape[d] for d in axes])
         contracting = [i for i, d in enumerate(axes) if d in over]
         sides.append((side, contracting, [d for d in axes if d not in over]))
     (left, left_over, left_axes), (right, right_over, right_axes) = sides
-    product = jax.lax.dot_general(
+    product = lax.dot_general(
         left,
         right,
         ((left_over, right_over), ((), ())),
-        precision=jax.lax.Precision.HIGHEST,
+        precision=lax.Precision.HIGHEST,
     )
     axes = [*left_axes, *right_axes]
-    product = jnp.transpose(product, np.argsort(axes).tolist())
+    product = lax.transpose(product, np.argsort(axes).tolist())
     shape = dict(zip(sorted(axes), product.shape, strict=True))
-    return jnp.reshape(product, [shape.get(d, 1) for d in range(rank) if d != rank + place])
+    return lax.reshape(product, [shape.get(d, 1) for d in range(rank) if d != rank + place])
