@@ -47,10 +47,11 @@ def max_plate_nesting(model: Callable[..., Any], args: tuple, kwargs: dict) -> i
         is_discrete = getattr(getattr(fn, "support", None), "is_discrete", False)
         return jnp.zeros(shape, int if is_discrete else float)
 
-    def run(key: Any) -> None:
+    def run() -> None:
         with no_handlers(), widest:
-            seeded = handlers.seed(model, rng_seed=key)
-            handlers.substitute(seeded, substitute_fn=some_value)(*args, **kwargs)
+            valued = handlers.substitute(model, substitute_fn=some_value)
+            # Keys are made for those who ask for one: sites have values already.
+            handlers.seed(valued, rng_seed=0)(*args, **kwargs)
 
-    jax.eval_shape(run, jax.eval_shape(jax.random.key, 0))
+    jax.eval_shape(run)
     return widest.dims
