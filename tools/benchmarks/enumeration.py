@@ -342,7 +342,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=50, help="in one loop (default 50)")
     options = parser.parse_args()
     libraries = (sojourn(), numpyro())
-    print(f"{'model':24} {'what':22} {'sojourn ms':>11} {'numpyro ms':>11} {'ratio':>6}")
+    print(f"{'model':24} {'what':24} {'sojourn':>9} {'numpyro':>9} {'ratio':>6}")
     for name, benchmark in MODELS.items():
         runs: tuple[list[Measured], list[Measured]] = ([], [])
         for _ in range(options.repeats):
@@ -351,8 +351,12 @@ def main() -> None:
         np.testing.assert_allclose(runs[0][0].value, runs[1][0].value, rtol=1e-4)
         compiled = [median_ms([m.compile_seconds for m in run]) for run in runs]
         evaluated = [median_ms([t for m in run for t in m.gradient_seconds]) for run in runs]
-        for what, ms in (("trace and compile", compiled), ("density and gradient", evaluated)):
-            print(f"{name:24} {what:22} {ms[0]:11.2f} {ms[1]:11.2f} {ms[1] / ms[0]:6.2f}")
+        microseconds = [1000 * ms for ms in evaluated]
+        for what, taken in (
+            ("trace and compile, ms", compiled),
+            ("density and gradient, us", microseconds),
+        ):
+            print(f"{name:24} {what:24} {taken[0]:9.0f} {taken[1]:9.0f} {taken[1] / taken[0]:6.2f}")
 
 
 if __name__ == "__main__":
