@@ -123,8 +123,8 @@ def _log_sum_exp(x: Any, axes: tuple[int, ...], bounded: bool) -> Any:
     number = x.shape[axes[0]] if len(axes) == 1 else math.inf
     if number == 2 or (number <= _MOST_TERMS and x.size <= _MOST_ENTRIES):
         (x,), rows = join_rows(x) if axes[0] < x.ndim - 2 else ((x,), None)
-        terms = [lax.index_in_dim(x, k, axes[0], keepdims=False) for k in range(int(number))]
-        return part_rows(_of_terms(terms), rows)
+        log_total = _of_terms(lax.split(x, (1,) * int(number), axes[0]))
+        return part_rows(lax.squeeze(log_total, axes), rows)
     shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
     # Dims of size 1 go along: left in between, they keep the maximum and the sum apart.
     axes = tuple(axis for axis, n in enumerate(x.shape) if axis in axes or n == 1)

@@ -9,6 +9,7 @@ apart.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -71,7 +72,7 @@ def _pick_at_jvp(
 ) -> tuple[Any, Any]:
     (table, index), (tangent, _) = primals, tangents
     hit = _is_entry(table, index, place)
-    return _entry(table, index, place), _sum(_where(hit, tangent), place)
+    return _entry(table, index, place, hit), _sum(_where(hit, tangent), place)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -90,7 +91,7 @@ def _log_softmax_at_jvp(
     hit = _is_entry(logits, index, place)
     own, rest = _where(hit, tangent), shares(logits, log_total, axes) * tangent
     slope = _sum(own, place) - _sum(rest, place)
-    return _entry(logits, index, place) - log_total, slope
+    return _entry(logits, index, place, hit) - log_total, slope
 
 
 def _where(hit: Any, tangent: Any) -> Any:
@@ -103,24 +104,27 @@ def _sum(x: Any, place: int) -> Any:
     return lax.reduce_sum(x, (x.ndim + place,))
 
 
-def _entry(table: Any, index: Any, place: int) -> Any:
-    """Entry along one axis: the other axes of table and index broadcast."""
-    if not jnp.issubdtype(index.dtype, jnp.integer):
-        index = index.astype(int)
+def _entry(table: Any, index: Any, place: int, hit: Any = None) -> Any:
+    """Entry along one axis: the other axes of table and index broadcast.
+
+    What `_is_entry` says is computed again if it is not given.
+    """
     if table.shape[place] <= _MOST_WRITTEN_OUT:
-        return _selected(index, _entries(table, place))
+        return _selected(table, _is_entry(table, index, place) if hit is None else hit, place)
     return _looked_up(table, index, place)
 
 
-def _selected(index: Any, entries: list[Any]) -> Any:
-    shape = np.broadcast_shapes(index.shape, entries[0].shape)
-    *others, result = (broadcast(entry, shape) for entry in entries)
-    for k, entry in enumerate(others):
-        result = lax.select(broadcast(lax.eq(index, lax.full_like(index, k)), shape), entry, result)
-    return result
+def _selected(table: Any, hit: Any, place: int) -> Any:
+    shape = _shape_of_entries(place, table, hit)
+    *others, result = (broadcast(entry, shape) for entry in _entries(table, place))
+    for entry, is_it in zip(others, _entries(hit, place), strict=False):
+        result = lax.select(broadcast(is_it, shape), entry, result)
+    return lax.squeeze(result, [len(shape) + place])
 
 
 def _looked_up(table: Any, index: Any, place: int) -> Any:
+    if not jnp.issubdtype(index.dtype, jnp.integer):
+        index = index.astype(int)
     index = lax.expand_dims(index, [index.ndim + 1 + place])
     rank = max(index.ndim, table.ndim)
     sizes, counts = ((1,) * (rank - x.ndim) + x.shape for x in (table, index))
@@ -175,17 +179,22 @@ def _weigh_jvp(
 def _weigh(table: Any, weights: Any, place: int, floor: float) -> Any:
     if table.shape[place] > _MOST_WRITTEN_OUT:
         return _sum(jnp.maximum(table, floor) * weights, place)
-    table, weights = _entries(table, place), _entries(weights, place)
-    shape = np.broadcast_shapes(table[0].shape, weights[0].shape)
-    return functools.reduce(
-        lax.add,
-        [
-            lax.mul(broadcast(lax.max(x, lax.full_like(x, floor)), shape), broadcast(weight, shape))
-            for x, weight in zip(table, weights, strict=True)
-        ],
+    shape = _shape_of_entries(place, table, weights)
+    terms = [
+        lax.mul(broadcast(lax.max(x, lax.full_like(x, floor)), shape), broadcast(weight, shape))
+        for x, weight in zip(_entries(table, place), _entries(weights, place), strict=True)
+    ]
+    return lax.squeeze(functools.reduce(lax.add, terms), [len(shape) + place])
+
+
+def _shape_of_entries(place: int, *tables: Any) -> tuple[int, ...]:
+    axes = [table.ndim + place for table in tables]
+    shapes = [table.shape for table in tables]
+    return np.broadcast_shapes(
+        *((*n[:axis], 1, *n[axis + 1 :]) for n, axis in zip(shapes, axes, strict=True))
     )
 
 
-def _entries(table: Any, place: int) -> list[Any]:
-    axis = np.ndim(table) + place
-    return [lax.index_in_dim(table, k, axis, keepdims=False) for k in range(table.shape[axis])]
+def _entries(table: Any, place: int) -> Sequence[Any]:
+    """Part an axis into axes of size 1."""
+    return lax.split(table, (1,) * table.shape[place], table.ndim + place)
