@@ -67,12 +67,8 @@ FAMILIES = {
 @pytest.mark.parametrize("name", FAMILIES)
 def test_density(name, traced):
     family, parameter, value = FAMILIES[name]
-    event = name != "logits" and family is dist.Bernoulli
-    turned = (
-        long_rows(parameter)
-        if event
-        else np.moveaxis(long_rows(np.moveaxis(parameter, -1, 0)), 0, -1)
-    )
+    rows = (-2, -1) if family is dist.Bernoulli else (-3, -2)
+    turned = np.swapaxes(parameter, *rows)
 
     def density(parameter, value):
         return family(parameter).log_prob(value)
@@ -83,9 +79,8 @@ def test_density(name, traced):
     np.testing.assert_allclose(own, long_rows(other), rtol=1e-6)
     weights = normal(*own.shape)
     ((slope,), (slope_turned,)) = pull(weights), pull_turned(long_rows(weights))
-    if not event:
-        slope, slope_turned = (np.moveaxis(x, -1, 0) for x in (slope, slope_turned))
-    np.testing.assert_allclose(slope, long_rows(slope_turned), rtol=1e-5, atol=1e-6)
+    slope_back = np.swapaxes(slope_turned, *rows)
+    np.testing.assert_allclose(slope, slope_back, rtol=1e-5, atol=1e-6)
 
 
 def test_log_sum_exp(x64):

@@ -15,7 +15,8 @@ import numpy as np
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, is_concrete, namespace
-from sojourn_distributions.numerics import log1mexp, sum_over
+from sojourn_distributions.broadcasting import sum_over
+from sojourn_distributions.numerics import log1mexp
 from sojourn_distributions.parameters import Parametrized, complaint
 from sojourn_distributions.validation import first_violation
 

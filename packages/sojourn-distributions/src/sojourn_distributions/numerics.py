@@ -19,11 +19,11 @@ from jax import lax
 
 from sojourn_distributions import known
 from sojourn_distributions.arrays import float_dtype, is_concrete, namespace
-from sojourn_distributions.short_rows import join_rows, part_rows
+from sojourn_distributions.broadcasting import broadcast, where
+from sojourn_distributions.short_rows import Rows, join_rows, part_rows
 from sojourn_distributions.special import log_ndtr, ndtri
 
 __all__ = [
-    "broadcast",
     "divide",
     "log1mexp",
     "log1p_square",
@@ -34,7 +34,6 @@ __all__ = [
     "ndtri_exp",
     "on_support",
     "shares",
-    "sum_over",
 ]
 
 
@@ -107,11 +106,14 @@ def _log_sum_exp_jvp(
 ) -> tuple[Any, Any]:
     (x,), (dx,) = primals, tangents
     result = _log_sum_exp(x, axes, bounded)
-    log_total, rows = result, None
-    if max(axes) < x.ndim - 2:
-        (x, log_total, dx), rows = join_rows(x, result, dx)
+    (x, log_total, dx), rows = _joined_behind(axes, x, result, dx)
     slope = lax.reduce_sum(lax.mul(shares(x, log_total, axes), dx), axes)
     return result, part_rows(slope, rows)
+
+
+def _joined_behind(axes: tuple[int, ...], x: Any, *others: Any) -> tuple[list[Any], Rows]:
+    """Join short rows, unless their axes are among those to sum over."""
+    return join_rows(x, *others) if max(axes) < x.ndim - 2 else ([x, *others], None)
 
 
 def shares(x: Any, log_total: Any, axes: tuple[int, ...]) -> Any:
@@ -122,7 +124,7 @@ def shares(x: Any, log_total: Any, axes: tuple[int, ...]) -> Any:
 def _log_sum_exp(x: Any, axes: tuple[int, ...], bounded: bool) -> Any:
     number = x.shape[axes[0]] if len(axes) == 1 else math.inf
     if number == 2 or (number <= _MOST_TERMS and x.size <= _MOST_ENTRIES):
-        (x,), rows = join_rows(x) if axes[0] < x.ndim - 2 else ((x,), None)
+        (x,), rows = _joined_behind(axes, x)
         log_total = _of_terms(lax.split(x, (1,) * int(number), axes[0]))
         return part_rows(lax.squeeze(log_total, axes), rows)
     shape = [n for axis, n in enumerate(x.shape) if axis not in axes]
@@ -158,28 +160,7 @@ def _finite(shift: Any) -> Any:
 
 def on_support(inside: Any, log_density: Any) -> Any:
     """Log density inside of the support, minus infinity outside; the arguments broadcast."""
-    shape = np.broadcast_shapes(np.shape(inside), np.shape(log_density))
-    log_density = broadcast(log_density, shape)
-    return lax.select(broadcast(inside, shape), log_density, lax.full_like(log_density, -jnp.inf))
-
-
-def sum_over(x: Any, axes: Sequence[int]) -> Any:
-    """Sum over axes; half precision is summed in a wider one."""
-    x = jnp.asarray(x)
-    if x.dtype not in (np.float32, np.float64):
-        return jnp.sum(x, tuple(axes))
-    return lax.reduce_sum(x, [axis % x.ndim for axis in axes]) if axes else x
-
-
-def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
-    """Repeat an array to a shape."""
-    x = jnp.asarray(x)
-    if x.shape == shape:
-        return x
-    first = len(shape) - x.ndim
-    own = [axis for axis, n in enumerate(x.shape) if n == shape[first + axis]]
-    x = lax.squeeze(x, [axis for axis in range(x.ndim) if axis not in own])
-    return lax.broadcast_in_dim(x, shape, [first + axis for axis in own])
+    return where(inside, log_density, -math.inf)
 
 
 def divide(x: Any, scale: Any) -> Any:

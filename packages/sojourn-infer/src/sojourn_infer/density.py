@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from sojourn_distributions.numerics import sum_over
+from sojourn_distributions.broadcasting import sum_over
 from sojourn_infer.enumeration.elimination import log_marginal
 from sojourn_infer.enumeration.enum import enum
 from sojourn_infer.enumeration.site_factors import joint_density, needs_sum
@@ -24,7 +24,7 @@ def scaled_sum(site: Message, terms: Any) -> jax.Array:
     """Sum terms that belong to a site, each times the site's scale."""
     if site["scale"] is not None:
         terms = site["scale"] * terms
-    return sum_over(terms, range(jnp.ndim(terms)))
+    return sum_over(terms)
 
 
 def trace_log_density(trace: Trace) -> jax.Array:

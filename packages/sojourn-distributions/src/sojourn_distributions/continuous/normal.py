@@ -16,9 +16,10 @@ from jax.scipy.special import erf, erfinv
 
 from sojourn_distributions import constraints, known
 from sojourn_distributions.arrays import Array, ArrayLike, float_dtype
+from sojourn_distributions.broadcasting import broadcast
 from sojourn_distributions.continuous.location_scale import LocationScale
 from sojourn_distributions.distribution import Distribution
-from sojourn_distributions.numerics import broadcast, ndtri_exp, on_support
+from sojourn_distributions.numerics import ndtri_exp, on_support
 from sojourn_distributions.special import log_ndtr, ndtr, ndtri
 from sojourn_distributions.transformed import TransformedDistribution
 from sojourn_distributions.transforms import ExpTransform, Transform
@@ -45,8 +46,7 @@ def log_density(value: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> Any:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _log_density_of_prior(value: Any, loc: float, scale: float) -> Any:
-    z = _standard_of_prior(value, loc, scale)
-    return _of_standard(z, lax.full_like(z, math.log(scale) + _HALF_LOG_2PI))
+    return _of_prior(value, loc, scale)[1]
 
 
 @_log_density_of_prior.defjvp
@@ -54,14 +54,15 @@ def _log_density_of_prior_jvp(
     loc: float, scale: float, primals: tuple[Any], tangents: tuple[Any]
 ) -> tuple[Any, Any]:
     ((value,), (along_value,)) = primals, tangents
-    z = _standard_of_prior(value, loc, scale)
-    log_density = _of_standard(z, lax.full_like(z, math.log(scale) + _HALF_LOG_2PI))
-    return log_density, lax.mul(lax.mul(lax.full_like(z, -1 / scale), z), along_value)
+    z, result = _of_prior(value, loc, scale)
+    return result, lax.mul(lax.mul(lax.full_like(z, -1 / scale), z), along_value)
 
 
-def _standard_of_prior(value: Any, loc: float, scale: float) -> Any:
-    value = value if loc == 0 else lax.sub(value, lax.full_like(value, loc))
-    return value if scale == 1 else lax.mul(value, lax.full_like(value, 1 / scale))
+def _of_prior(value: Any, loc: float, scale: float) -> tuple[Any, Any]:
+    """Return ``(value - loc) / scale`` and the log density."""
+    z = value if loc == 0 else lax.sub(value, lax.full_like(value, loc))
+    z = z if scale == 1 else lax.mul(z, lax.full_like(z, 1 / scale))
+    return z, _of_standard(z, lax.full_like(z, math.log(scale) + _HALF_LOG_2PI))
 
 
 def _of_standard(z: Any, minus_log_density_at_0: Any) -> Any:
@@ -85,10 +86,10 @@ def _log_density_jvp(primals: tuple[Any, Any, Any], tangents: tuple[Any, Any, An
     if not isinstance(along_scale, SymbolicZero):
         excess = lax.sub(lax.mul(z, z), lax.full_like(z, 1))
         slope.append(lax.mul(excess, wide(along_scale)))
-    log_density = _of_standard(z, wide(_log_scale(primals[2])))
+    result = _of_standard(z, wide(_log_scale(primals[2])))
     if not slope:
-        return log_density, lax.full_like(z, 0)
-    return log_density, lax.mul(precision, functools.reduce(lax.add, slope))
+        return result, lax.full_like(z, 0)
+    return result, lax.mul(precision, functools.reduce(lax.add, slope))
 
 
 _log_density.defjvp(_log_density_jvp, symbolic_zeros=True)

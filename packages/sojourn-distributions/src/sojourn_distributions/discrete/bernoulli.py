@@ -12,6 +12,7 @@ from jax import lax
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike, namespace
+from sojourn_distributions.broadcasting import broadcast
 from sojourn_distributions.discrete.enumeration import support_values
 from sojourn_distributions.discrete.parameterization import choose
 from sojourn_distributions.distribution import Distribution
@@ -112,7 +113,7 @@ class BernoulliProbs(_Bernoulli):
         probs = jnp.asarray(self.probs, self._dtype)
         (probs, is_one), rows = join_rows(probs, namespace(value).equal(value, 1))
         shape = np.broadcast_shapes(np.shape(probs), np.shape(is_one))
-        choice = _log_choice(jnp.broadcast_to(probs, shape), jnp.broadcast_to(is_one, shape))
+        choice = _log_choice(broadcast(probs, shape), broadcast(is_one, shape))
         return _on_boolean(value, part_rows(choice, rows))
 
     def entropy(self) -> Any:

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from sojourn_distributions.numerics import broadcast, log_sum_exp, shares
+from sojourn_distributions.broadcasting import broadcast, where
+from sojourn_distributions.numerics import log_sum_exp, shares
 from sojourn_distributions.short_rows import Rows, join_rows, part_rows
 
 __all__ = ["few_first", "log_softmax_at", "pick", "pick_at", "weigh", "with_categories_at"]
@@ -72,7 +73,7 @@ def _pick_at_jvp(
 ) -> tuple[Any, Any]:
     (table, index), (tangent, _) = primals, tangents
     hit = _is_entry(table, index, place)
-    return _entry(table, index, place, hit), _sum(_where(hit, tangent), place)
+    return _entry(table, index, place), _sum(where(hit, tangent, 0.0), place)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -89,28 +90,19 @@ def _log_softmax_at_jvp(
     axes = (logits.ndim + place,)
     log_total = log_sum_exp(logits, axes, bounded=True)
     hit = _is_entry(logits, index, place)
-    own, rest = _where(hit, tangent), shares(logits, log_total, axes) * tangent
+    own, rest = where(hit, tangent, 0.0), shares(logits, log_total, axes) * tangent
     slope = _sum(own, place) - _sum(rest, place)
-    return _entry(logits, index, place, hit) - log_total, slope
-
-
-def _where(hit: Any, tangent: Any) -> Any:
-    shape = np.broadcast_shapes(hit.shape, tangent.shape)
-    tangent = broadcast(tangent, shape)
-    return lax.select(broadcast(hit, shape), tangent, lax.full_like(tangent, 0))
+    return _entry(logits, index, place) - log_total, slope
 
 
 def _sum(x: Any, place: int) -> Any:
     return lax.reduce_sum(x, (x.ndim + place,))
 
 
-def _entry(table: Any, index: Any, place: int, hit: Any = None) -> Any:
-    """Entry along one axis: the other axes of table and index broadcast.
-
-    What `_is_entry` says is computed again if it is not given.
-    """
+def _entry(table: Any, index: Any, place: int) -> Any:
+    """Entry along one axis: the other axes of table and index broadcast."""
     if table.shape[place] <= _MOST_WRITTEN_OUT:
-        return _selected(table, _is_entry(table, index, place) if hit is None else hit, place)
+        return _selected(table, _is_entry(table, index, place), place)
     return _looked_up(table, index, place)
 
 

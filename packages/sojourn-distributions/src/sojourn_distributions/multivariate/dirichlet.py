@@ -11,9 +11,10 @@ from jax.scipy.special import digamma
 
 from sojourn_distributions import constraints
 from sojourn_distributions.arrays import Array, ArrayLike
+from sojourn_distributions.broadcasting import sum_over
 from sojourn_distributions.distribution import Distribution
 from sojourn_distributions.known import log_dirichlet_normalizer
-from sojourn_distributions.numerics import log_power, sum_over
+from sojourn_distributions.numerics import log_power
 
 __all__ = ["Dirichlet"]
 

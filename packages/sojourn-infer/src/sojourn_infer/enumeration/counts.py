@@ -19,9 +19,9 @@ from jax import lax
 
 import sojourn_distributions as dist
 from sojourn_distributions.arrays import float_dtype, is_concrete
+from sojourn_distributions.broadcasting import broadcast
 from sojourn_distributions.discrete.categorical import CategoricalBase
 from sojourn_distributions.discrete.categories import weigh
-from sojourn_distributions.numerics import broadcast
 
 MOST_CATEGORIES = 64
 """With more, a table of labels by categories costs more than looking labels up."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from opt_einsum import paths
 
-from sojourn_distributions.numerics import broadcast, sum_over
+from sojourn_distributions.broadcasting import broadcast, sum_over
 
 Reduce = Callable[[jax.Array, tuple[int, ...], bool], jax.Array]
 """Reduces a table over axes; the last argument says that no entry is plus infinity."""

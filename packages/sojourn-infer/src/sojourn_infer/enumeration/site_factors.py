@@ -21,8 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import sojourn_distributions as dist
+from sojourn_distributions.broadcasting import sum_over
 from sojourn_distributions.discrete.categorical import CategoricalBase
-from sojourn_distributions.numerics import sum_over
 from sojourn_infer.enumeration.chains import Chain, Part
 from sojourn_infer.enumeration.counts import summed_log_prob
 from sojourn_infer.enumeration.elimination import Problem
@@ -286,7 +286,7 @@ def _at_step(v: Variable, step: int) -> Variable:
 
 def _sum(factor: Factor, ratios: Mapping[str, float]) -> jax.Array:
     ratio = math.prod(ratios.get(p, 1.0) for p in factor.plates)
-    total = sum_over(factor.table, range(factor.table.ndim))
+    total = sum_over(factor.table)
     return total if ratio == 1 else total * ratio
 
 
